@@ -1,0 +1,274 @@
+//! Running a process: its task does, or the caller that waits for it.
+//!
+//! A process starts without a task. A caller that finds it idle polls its loop
+//! there and then, and has the reply without a task switch. The driver, a tokio
+//! task, is spawned when there is first something to do that no caller runs:
+//! a cast, a timer, a handler that awaits. From then on it stays.
+//!
+//! Where the loop is in danger of being left alone (a runtime that shuts down
+//! drops the driver), [`runtime_gone`] ends the process by the usual path.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use super::cell::{Cell, Ending, Interrupt, LoopFuture, Process, Stage};
+use super::current::{self, Entered};
+use super::death;
+use super::exit_reason::ExitReason;
+use super::sched::{Acquired, Runner};
+use super::table;
+use super::unwind;
+
+/// Messages the driver handles before it lets other tasks run.
+const DRIVER_BUDGET: u32 = 128;
+/// Messages, its own included, that a caller handles before it leaves the rest to the driver.
+const CALLER_BUDGET: u32 = 16;
+/// How many processes may run on one stack: a chain of calls goes on from the driver beyond.
+const MAX_DEPTH: usize = 16;
+/// How often the driver looks again at once before it lets other tasks run.
+const DRIVER_ROUNDS: u32 = 4;
+/// Polls given to `terminate` when the runtime is already gone.
+const LAST_POLLS: u32 = 64;
+
+#[derive(Debug, PartialEq, Eq)]
+enum Ran {
+    /// Nothing is left to do for now.
+    Parked,
+    /// Something came up: the driver has to be woken for it.
+    Notified,
+    /// Not run: somebody else does.
+    Busy,
+    /// Not run: nobody asked.
+    Idle,
+    Ended,
+}
+
+/// Gives the new process its loop and makes it known by its pid.
+pub(crate) fn launch<M, Y>(cell: &Arc<Cell<M, Y>>, future: LoopFuture)
+where
+    M: Send + 'static,
+    Y: Send + 'static,
+{
+    let core = cell.core();
+    {
+        let mut loop_ = core.loop_.lock();
+        loop_.future = Some(future);
+        loop_.waker = Some(Waker::from(cell.clone()));
+        loop_.span = super::logs::span(core).map(Box::new);
+    }
+    table::insert(cell.clone());
+    if core.hub().is_closed() {
+        // It came too late to be found by those who shut the runtime down.
+        runtime_gone(&**cell);
+    }
+}
+
+/// Takes back a launch before anything has run: as if it had never been.
+pub(crate) fn discard<M, Y>(cell: &Arc<Cell<M, Y>>)
+where
+    M: Send + 'static,
+    Y: Send + 'static,
+{
+    let core = cell.core();
+    core.set_stage(Stage::Dead);
+    core.sched.retire();
+    let _known = table::remove(core.pid());
+    let _never_polled = std::mem::take(&mut *core.loop_.lock());
+}
+
+/// Runs the process on the caller's stack if that is allowed: on a thread of its
+/// runtime, not too deep, and only if its handlers are known to be short.
+/// `token` tells which answer the caller waits for.
+#[inline]
+pub(crate) fn by_caller<M, Y>(cell: &Arc<Cell<M, Y>>, token: usize) -> bool
+where
+    M: Send + 'static,
+    Y: Send + 'static,
+{
+    let core = cell.core();
+    if !(core.callers_may_run()
+        && core.pace.is_fast()
+        && current::depth() < MAX_DEPTH
+        && core.hub().is_here()
+        && super::logs::span_will_cover(core))
+    {
+        return false;
+    }
+    let budget = if token == current::INIT {
+        0
+    } else {
+        CALLER_BUDGET
+    };
+    let begun = core.pace.begin();
+    let ran = run(&**cell, Runner::Caller, Entered::For(token), budget);
+    core.pace.end(begun);
+    match ran {
+        Ran::Notified => cell.wake_driver(),
+        Ran::Parked | Ran::Ended => {}
+        Ran::Busy | Ran::Idle => return false,
+    }
+    true
+}
+
+fn run(process: &dyn Process, runner: Runner, how: Entered, budget: u32) -> Ran {
+    let core = process.core();
+    match core.sched.acquire(runner) {
+        Acquired::Yes => {}
+        Acquired::Busy => return Ran::Busy,
+        Acquired::Idle => return Ran::Idle,
+        Acquired::Dead => return Ran::Ended,
+    }
+    match poll(process, how, budget) {
+        Poll::Pending => {
+            if core.sched.release() {
+                Ran::Notified
+            } else {
+                Ran::Parked
+            }
+        }
+        Poll::Ready(()) => Ran::Ended,
+    }
+}
+
+/// Polls the loop once; the scheduler has given the right to. When it has ended
+/// the process is dead on return.
+fn poll(process: &dyn Process, how: Entered, budget: u32) -> Poll<()> {
+    let core = process.core();
+    let Some(mut loop_) = core.loop_.try_lock() else {
+        debug_assert!(false, "the scheduler lets one runner in");
+        return Poll::Pending;
+    };
+    let loop_ = &mut *loop_;
+    let (Some(future), Some(waker)) = (&mut loop_.future, &loop_.waker) else {
+        return Poll::Pending; // not launched yet
+    };
+    core.set_budget(budget);
+    if loop_.span.is_none() {
+        // A subscriber may have come since the start.
+        loop_.span = super::logs::span(core).map(Box::new);
+    }
+    let _frame = current::enter(core.pid(), how);
+    let _span = loop_.span.as_ref().map(|span| span.enter());
+    let polled = unwind::catch(|| future.as_mut().poll(&mut Context::from_waker(waker)));
+    let ending = match polled {
+        Ok(Poll::Pending) => return Poll::Pending,
+        Ok(Poll::Ready(ending)) => ending,
+        // A panic outside of a handler: in the Drop of a handler's future.
+        Err(reason) => Ending::because(reason),
+    };
+    let future = loop_.future.take();
+    let waker = loop_.waker.take();
+    end(process, future, ending);
+    drop(waker);
+    Poll::Ready(())
+}
+
+fn end(process: &dyn Process, future: Option<LoopFuture>, mut ending: Ending) {
+    if let Err(reason) = unwind::catch(|| drop(future))
+        && ending.reason.is_orderly()
+    {
+        ending.reason = reason;
+    }
+    death::finish(process, ending);
+    process.core().sched.retire();
+}
+
+impl Ending {
+    pub(crate) fn because(reason: ExitReason) -> Self {
+        Ending {
+            reason,
+            shown_state: None,
+            last_replies: Vec::new(),
+            undelivered: None,
+        }
+    }
+}
+
+pub(super) fn spawn_driver(process: Arc<dyn Process>) {
+    let hub = process.core().hub().clone();
+    hub.spawn(Driver { process });
+}
+
+/// The tokio task of a process.
+struct Driver {
+    process: Arc<dyn Process>,
+}
+
+impl Future for Driver {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let core = self.process.core();
+        core.driver.register(cx.waker());
+        for _ in 0..DRIVER_ROUNDS {
+            match drive(&*self.process) {
+                // A caller that runs it wakes this task if there is more to do.
+                Ran::Parked | Ran::Busy | Ran::Idle => return Poll::Pending,
+                Ran::Ended => return Poll::Ready(()),
+                Ran::Notified => {
+                    // It yielded, or mail has come: look again, some time or other.
+                }
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+fn drive(process: &dyn Process) -> Ran {
+    let core = process.core();
+    if core.pace.is_fast() {
+        return run(process, Runner::Driver, Entered::Alone, DRIVER_BUDGET);
+    }
+    let (begun, before) = (Instant::now(), core.handled());
+    let ran = run(process, Runner::Driver, Entered::Alone, DRIVER_BUDGET);
+    if matches!(ran, Ran::Parked | Ran::Notified) {
+        core.pace.driven(begun.elapsed(), core.handled() - before);
+    }
+    ran
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.process.core().sched.orphan();
+        runtime_gone(&*self.process);
+    }
+}
+
+/// The process's runtime is shut down: nobody will ever poll its loop again. It
+/// is told to shut down and polled here as long as it does not wait for anything,
+/// which lets most `terminate`s run; then it is dead. Harmless for a dead process.
+pub(crate) fn runtime_gone(process: &dyn Process) {
+    let core = process.core();
+    let _ = core.ordered.set(ExitReason::Shutdown);
+    core.raise_interrupt(Interrupt::Exit);
+    core.sched.notify();
+    for _ in 0..LAST_POLLS {
+        match run(process, Runner::Caller, Entered::Alone, 0) {
+            Ran::Notified => {}
+            Ran::Ended => return,
+            // A thread of the dying runtime polls it still. When that lets go it
+            // finds the notification and wants the driver woken, which leads back here.
+            Ran::Busy => return,
+            Ran::Parked | Ran::Idle => break,
+        }
+    }
+    // `terminate` waits for something that will not come.
+    core.raise_interrupt(Interrupt::Kill);
+    if core.sched.acquire(Runner::Caller) == Acquired::Yes {
+        let _frame = current::enter(core.pid(), Entered::Alone);
+        let (future, _waker) = {
+            let mut loop_ = core.loop_.lock();
+            (loop_.future.take(), loop_.waker.take())
+        };
+        core.set_stage(Stage::Exiting);
+        let reason = core.ordered.get().cloned();
+        let reason = reason.unwrap_or(ExitReason::Shutdown);
+        end(process, future, Ending::because(reason));
+    } else if core.sched.notify() {
+        runtime_gone(process);
+    }
+}

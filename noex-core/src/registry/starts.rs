@@ -1,0 +1,111 @@
+//! Starts under a key that are under way, so that all who ask for it wait for the same one.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared, WeakShared};
+use parking_lot::Mutex;
+
+use super::error::LookupError;
+use super::keyed::Registry;
+use crate::server::start::await_start;
+use crate::server::{GenServer, ServerRef, StartError};
+
+pub(super) struct Starts<K> {
+    under_way: Mutex<HashMap<K, Arc<dyn Any + Send + Sync>>>,
+}
+
+type Started<S> = Result<ServerRef<S>, StartError>;
+type Starting<S> = BoxFuture<'static, Started<S>>;
+
+impl<K: Eq + Hash + Clone> Starts<K> {
+    /// The start of `key` that is under way, or `new`.
+    fn join<S: GenServer>(&self, key: &K, new: Starting<S>) -> Option<Shared<Starting<S>>> {
+        let new = new.shared();
+        let mut under_way = self.under_way.lock();
+        if let Some(known) = under_way.get(key) {
+            // Weak, so that a start that nobody waits for any more is taken back.
+            match known.downcast_ref::<WeakShared<Starting<S>>>() {
+                None => return None,
+                Some(known) => {
+                    if let Some(known) = known.upgrade() {
+                        return Some(known);
+                    }
+                }
+            }
+        }
+        let weak = new.downgrade()?;
+        under_way.insert(key.clone(), Arc::new(weak));
+        Some(new)
+    }
+
+    fn done(&self, key: &K) {
+        let _removed = self.under_way.lock().remove(key);
+    }
+}
+
+impl<K> Starts<K> {
+    pub(super) fn new() -> Self {
+        Starts {
+            under_way: Mutex::new(HashMap::new()),
+        }
+    }
+}
+
+impl<K, V> Registry<K, V>
+where
+    K: Eq + Hash + Clone + fmt::Debug + Send + Sync + 'static,
+    V: Default + Send + Sync + 'static,
+{
+    /// The server that owns the key, which is started if there is none. `init` runs once; all who ask
+    /// meanwhile wait for it, and all hear of it if it fails.
+    ///
+    /// # Errors
+    ///
+    /// As a start. `AlreadyStarted` when the key belongs to a server of another type.
+    ///
+    /// # Cancel safety
+    ///
+    /// The start goes on as long as somebody waits for it, and is taken back with the last.
+    pub async fn lookup_or_start<S: GenServer>(
+        &self,
+        key: K,
+        args: impl FnOnce() -> S::Args + Send + 'static,
+    ) -> Result<ServerRef<S>, StartError> {
+        let start: Starting<S> = {
+            let (registry, key) = (self.clone(), key.clone());
+            async move {
+                match registry.server::<S>(&key) {
+                    // Somebody started it in another way, and its `init` may be running.
+                    Ok(server) => return await_start(server).await,
+                    Err(LookupError::WrongType { pid, .. }) => {
+                        return Err(StartError::AlreadyStarted(pid));
+                    }
+                    Err(LookupError::NotFound { .. }) => {}
+                }
+                match S::start(args()).via(&registry, key.clone()).await {
+                    Err(StartError::AlreadyStarted(pid)) => match ServerRef::from_pid(pid) {
+                        Some(server) => await_start(server).await,
+                        None => Err(StartError::AlreadyStarted(pid)),
+                    },
+                    started => started,
+                }
+            }
+            .boxed()
+        };
+        let Some(start) = self.starts().join(&key, start) else {
+            // Under way for another type: that has the key, or soon will.
+            return match self.whereis(&key) {
+                Some(pid) => Err(StartError::AlreadyStarted(pid)),
+                None => Err(StartError::Exited(crate::process::ExitReason::NoProc)),
+            };
+        };
+        let started = start.await;
+        self.starts().done(&key);
+        started
+    }
+}
