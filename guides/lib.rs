@@ -1,0 +1,18 @@
+//! The guides, as documentation: so that every code block in them is compiled and run.
+
+#![doc(test(attr(allow(unused))))]
+
+#[doc = include_str!("01-a-server.md")]
+pub mod a_server {}
+
+#[doc = include_str!("02-a-supervision-tree.md")]
+pub mod a_supervision_tree {}
+
+#[doc = include_str!("03-names.md")]
+pub mod names {}
+
+#[doc = include_str!("defaults.md")]
+pub mod defaults {}
+
+#[doc = include_str!("../README.md")]
+pub mod readme {}
