@@ -1,7 +1,20 @@
 //! One file per concept; the name of a test is the sentence that it holds noex to.
 
 #![allow(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
+#![allow(
+    unreachable_pub,
+    reason = "everything is used across the modules of one binary"
+)]
 
 mod support;
 
+mod calls;
+mod introspection;
+mod links;
+mod mailbox;
+mod peers;
+mod registry;
+mod server;
 mod smoke;
+mod supervisor;
+mod timers;

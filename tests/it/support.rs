@@ -1,9 +1,13 @@
 //! A server that does in its handlers what a test tells it to, and writes down what happens.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::{Arc, OnceLock};
+use std::task::Poll;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, FutureExt};
+use futures::task;
 use noex::{
     Call, Context, Down, Exit, ExitReason, ExitSignal, GenServer, Info, Pid, ReplyTo, ServerRef,
 };
@@ -270,3 +274,106 @@ pub fn unique(prefix: &str) -> String {
     static LAST: AtomicU64 = AtomicU64::new(0);
     format!("{prefix}-{}", LAST.fetch_add(1, Ordering::Relaxed))
 }
+
+/// Polls a future, which must be `Unpin`, once.
+pub fn poll_now<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    future.poll_unpin(&mut task::Context::from_waker(task::noop_waker_ref()))
+}
+
+/// Lets every task that is ready run, on a current-thread runtime.
+pub async fn settle() {
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Fails instead of hanging; at once when the clock is paused.
+pub async fn soon<F: Future>(future: F) -> F::Output {
+    let outcome = tokio::time::timeout(secs(60), future).await;
+    outcome.expect("it does not hang")
+}
+
+/// Runs a future on this thread without any runtime, as a foreign executor does.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(std::thread::Thread);
+    impl task::ArcWake for Unpark {
+        fn wake_by_ref(unpark: &Arc<Self>) {
+            unpark.0.unpark();
+        }
+    }
+    let waker = task::waker(Arc::new(Unpark(std::thread::current())));
+    let mut future = std::pin::pin!(future);
+    loop {
+        match future.as_mut().poll(&mut task::Context::from_waker(&waker)) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}
+
+/// One event of the `tracing` crate.
+#[derive(Clone, Debug)]
+pub struct Logged {
+    pub level: tracing::Level,
+    pub fields: BTreeMap<&'static str, String>,
+}
+
+impl Logged {
+    pub fn field(&self, name: &str) -> &str {
+        self.fields.get(name).map_or("", String::as_str)
+    }
+}
+
+impl tracing::field::Visit for Logged {
+    fn record_str(&mut self, field: &tracing::field::Field, value: &str) {
+        self.fields.insert(field.name(), value.to_owned());
+    }
+
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+        self.fields.insert(field.name(), format!("{value:?}"));
+    }
+}
+
+struct Recorder(Arc<Mutex<Vec<Logged>>>);
+
+impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Recorder {
+    fn on_event(&self, event: &tracing::Event<'_>, _cx: tracing_subscriber::layer::Context<'_, S>) {
+        let mut logged = Logged {
+            level: *event.metadata().level(),
+            fields: BTreeMap::new(),
+        };
+        event.record(&mut logged);
+        self.0.lock().push(logged);
+    }
+}
+
+/// What is logged on this thread as long as this lives.
+pub struct Capture {
+    logged: Arc<Mutex<Vec<Logged>>>,
+    _subscriber: tracing::subscriber::DefaultGuard,
+}
+
+pub fn capture() -> Capture {
+    use tracing_subscriber::layer::SubscriberExt;
+    // With one subscriber alone, `tracing` asks that of whichever thread comes first by an event
+    // whether anybody wants it, and another test's thread would say no for good.
+    static SECOND: OnceLock<tracing::Dispatch> = OnceLock::new();
+    SECOND.get_or_init(|| tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default()));
+    let logged = Arc::default();
+    let recorder = Recorder(Arc::clone(&logged));
+    Capture {
+        logged,
+        _subscriber: tracing::subscriber::set_default(
+            tracing_subscriber::registry().with(recorder),
+        ),
+    }
+}
+
+impl Capture {
+    /// Everything since the last time.
+    pub fn take(&self) -> Vec<Logged> {
+        std::mem::take(&mut *self.logged.lock())
+    }
+}
+
+pub mod trees;

@@ -26,6 +26,8 @@ use super::relations::Relations;
 use super::run;
 use super::sched::{Driver, Sched};
 use super::slot::Waiter;
+use super::timers::Action;
+use super::unwind::DropEach;
 use super::waiters::{Closed, Waiters};
 
 /// What is known of a process, whatever its messages are.
@@ -44,6 +46,8 @@ pub(crate) struct Core {
     served: AtomicBool,
     declined: AtomicBool,
     has_timers: AtomicBool,
+    /// Its handlers run in a span of their own.
+    has_span: AtomicBool,
     /// A reply port was dropped by this process while it unwound.
     unwound: AtomicBool,
     callers_may_run: bool,
@@ -127,6 +131,7 @@ impl Core {
             served: AtomicBool::new(false),
             declined: AtomicBool::new(false),
             has_timers: AtomicBool::new(false),
+            has_span: AtomicBool::new(false),
             unwound: AtomicBool::new(false),
             callers_may_run: options.callers_may_run,
             pace: Pace::new(),
@@ -271,8 +276,23 @@ impl Core {
         self.has_timers.store(true, Ordering::Release);
     }
 
+    pub(super) fn has_span(&self) -> bool {
+        self.has_span.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn note_span(&self) {
+        self.has_span.store(true, Ordering::Relaxed);
+    }
+
     pub(crate) fn note_unwound(&self) {
         self.unwound.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether what its handler drops is dropped on its way out, for all that is known.
+    pub(crate) fn may_be_dying(&self) -> bool {
+        self.unwound.load(Ordering::Relaxed)
+            || self.stage() >= Stage::Exiting
+            || self.is_interrupted(Interrupt::Exit)
     }
 
     /// A handler has come back: who was left in limbo by a panic that it caught
@@ -388,7 +408,7 @@ impl<M: Send + 'static, Y: Send + 'static> Cell<M, Y> {
         match self.core.sched.driver() {
             Driver::Wake => self.core.driver.wake(),
             Driver::Spawn => run::spawn_driver(self.clone()),
-            Driver::Gone => run::runtime_gone(&**self),
+            Driver::Gone => run::runtime_gone(self.clone()),
         }
     }
 
@@ -433,17 +453,21 @@ pub(crate) fn add_waiter(
     if let Some(at) = core.waiters.add(waiter, deadline)? {
         let weak = Arc::downgrade(process);
         core.note_timer();
-        core.hub.timers().add(
+        let timers = core.hub.timers();
+        let timer = timers.add(
             core.pid,
             at,
-            Box::new(move || {
+            Action::Again(Box::new(move || {
                 let process = weak.upgrade()?;
                 process.core().waiters.expire(Instant::now())
-            }),
+            })),
         );
+        if let Some(superfluous) = timer.and_then(|timer| core.waiters.set_timer(at, timer)) {
+            timers.cancel(core.pid, superfluous);
+        }
         if core.exit.get().is_some() {
             // It died in between and has cancelled its timers already.
-            core.hub.timers().cancel_all(core.pid);
+            timers.cancel_all(core.pid);
         }
     }
     Ok(())
@@ -469,7 +493,10 @@ impl<M: Send + 'static, Y: Send + 'static> Process for Cell<M, Y> {
         if leftover.letters.is_empty() && leftover.system.is_empty() {
             return None;
         }
-        Some(Box::new((leftover.letters, leftover.system)))
+        Some(Box::new((
+            DropEach::new(leftover.letters),
+            DropEach::new(leftover.system),
+        )))
     }
 
     fn mailbox_len(&self) -> usize {

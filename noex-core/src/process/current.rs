@@ -65,14 +65,16 @@ pub(crate) fn depth() -> usize {
 pub(crate) fn answered(token: usize) {
     let _ = STACK.try_with(|stack| {
         let edge = {
-            let stack = &mut *stack.borrow_mut();
-            match stack.frames.as_mut_slice() {
-                [.., below, top] if top.awaited && top.token == token => {
-                    top.awaited = false;
-                    top.edge.take().map(|edge| (below.pid, edge))
-                }
-                _ => None,
-            }
+            let frames = &mut stack.borrow_mut().frames;
+            // A server run by another may be the one that answers for it.
+            let at = (1..frames.len())
+                .rev()
+                .find(|&at| frames[at].awaited && frames[at].token == token);
+            at.and_then(|at| {
+                frames[at].awaited = false;
+                let edge = frames[at].edge.take()?;
+                Some((frames[at - 1].pid, edge))
+            })
         };
         if let Some((from, edge)) = edge {
             waits::retract(from, edge);

@@ -38,6 +38,10 @@ pub(super) fn finish(process: &dyn Process, ending: Ending) {
     }
     core.set_exit_reason(reason.clone());
     core.close_waiters(&reason);
+    // Who set a timer between the two looks again by itself, and sees that it is dead.
+    if core.has_timers() {
+        core.hub().timers().cancel_all(pid);
+    }
 
     // DOWN and EXIT, then those who wait for the end as such.
     let ties = core.relations().close();

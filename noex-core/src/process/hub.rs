@@ -114,7 +114,7 @@ impl Hub {
         hubs().write().remove(&self.id);
         let mine = table::collect(|process| Arc::ptr_eq(process.core().hub(), self));
         for process in mine {
-            run::runtime_gone(&*process);
+            run::runtime_gone(process);
         }
         self.timers.close();
     }

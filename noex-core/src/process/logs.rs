@@ -22,7 +22,11 @@ pub(super) fn span(core: &Core) -> Option<Span> {
         pid = %core.pid(),
         name = core.name(),
     );
-    (!span.is_disabled()).then_some(span)
+    if span.is_disabled() {
+        return None;
+    }
+    core.note_span();
+    Some(span)
 }
 
 /// Whether a handler that is run by its caller would log in its own span and
@@ -34,10 +38,8 @@ pub(super) fn span_will_cover(core: &Core) -> bool {
 
 #[cold]
 fn has_span(core: &Core) -> bool {
-    core.loop_
-        .try_lock()
-        .is_some_and(|loop_| loop_.span.is_some())
-        || Span::current().is_none()
+    // Not by looking into the loop: only its runner may touch that.
+    core.has_span() || Span::current().is_none()
 }
 
 /// The one error that an abnormal end logs.

@@ -8,6 +8,7 @@
 //! Where the loop is in danger of being left alone (a runtime that shuts down
 //! drops the driver), [`runtime_gone`] ends the process by the usual path.
 
+use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -62,7 +63,7 @@ where
     table::insert(cell.clone());
     if core.hub().is_closed() {
         // It came too late to be found by those who shut the runtime down.
-        runtime_gone(&**cell);
+        runtime_gone(cell.clone());
     }
 }
 
@@ -79,38 +80,60 @@ where
     let _never_polled = std::mem::take(&mut *core.loop_.lock());
 }
 
-/// Runs the process on the caller's stack if that is allowed: on a thread of its
-/// runtime, not too deep, and only if its handlers are known to be short.
-/// `token` tells which answer the caller waits for.
+/// The right to run an idle process on the caller's stack. Given up by dropping it.
+pub(crate) struct Claim<'a, M: Send + 'static, Y: Send + 'static> {
+    cell: &'a Arc<Cell<M, Y>>,
+}
+
+/// Claims the process if a caller may run it: it looks idle, this is a thread of its
+/// runtime, the stack is not too deep, and its handlers are known to be short.
 #[inline]
-pub(crate) fn by_caller<M, Y>(cell: &Arc<Cell<M, Y>>, token: usize) -> bool
+pub(crate) fn claim<M, Y>(cell: &Arc<Cell<M, Y>>) -> Option<Claim<'_, M, Y>>
 where
     M: Send + 'static,
     Y: Send + 'static,
 {
     let core = cell.core();
-    if !(core.callers_may_run()
+    let allowed = core.callers_may_run()
         && core.pace.is_fast()
         && current::depth() < MAX_DEPTH
         && core.hub().is_here()
-        && super::logs::span_will_cover(core))
-    {
-        return false;
-    }
-    let budget = if token == current::INIT {
-        0
+        && super::logs::span_will_cover(core);
+    if allowed && core.sched.acquire(Runner::Caller) == Acquired::Yes {
+        Some(Claim { cell })
     } else {
-        CALLER_BUDGET
-    };
-    let begun = core.pace.begin();
-    let ran = run(&**cell, Runner::Caller, Entered::For(token), budget);
-    core.pace.end(begun);
-    match ran {
-        Ran::Notified => cell.wake_driver(),
-        Ran::Parked | Ran::Ended => {}
-        Ran::Busy | Ran::Idle => return false,
+        None
     }
-    true
+}
+
+impl<M: Send + 'static, Y: Send + 'static> Claim<'_, M, Y> {
+    /// Runs the process. `token` tells which answer the caller waits for. If the loop
+    /// lets go without having ended, `before_others` runs before anybody else can run it.
+    #[inline]
+    pub(crate) fn run(self, token: usize, before_others: impl FnOnce()) {
+        let core = self.cell.core();
+        let budget = if token == current::INIT {
+            0
+        } else {
+            CALLER_BUDGET
+        };
+        let begun = core.pace.begin();
+        let polled = poll(&**self.cell, Entered::For(token), budget, before_others);
+        core.pace.end(begun);
+        if polled.is_ready() {
+            // It is dead: there is nothing to give up.
+            std::mem::forget(self);
+        }
+    }
+}
+
+impl<M: Send + 'static, Y: Send + 'static> Drop for Claim<'_, M, Y> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.cell.core().sched.release() {
+            self.cell.wake_driver();
+        }
+    }
 }
 
 fn run(process: &dyn Process, runner: Runner, how: Entered, budget: u32) -> Ran {
@@ -121,7 +144,7 @@ fn run(process: &dyn Process, runner: Runner, how: Entered, budget: u32) -> Ran 
         Acquired::Idle => return Ran::Idle,
         Acquired::Dead => return Ran::Ended,
     }
-    match poll(process, how, budget) {
+    match poll(process, how, budget, || ()) {
         Poll::Pending => {
             if core.sched.release() {
                 Ran::Notified
@@ -135,7 +158,12 @@ fn run(process: &dyn Process, runner: Runner, how: Entered, budget: u32) -> Ran 
 
 /// Polls the loop once; the scheduler has given the right to. When it has ended
 /// the process is dead on return.
-fn poll(process: &dyn Process, how: Entered, budget: u32) -> Poll<()> {
+fn poll(
+    process: &dyn Process,
+    how: Entered,
+    budget: u32,
+    before_others: impl FnOnce(),
+) -> Poll<()> {
     let core = process.core();
     let Some(mut loop_) = core.loop_.try_lock() else {
         debug_assert!(false, "the scheduler lets one runner in");
@@ -154,7 +182,10 @@ fn poll(process: &dyn Process, how: Entered, budget: u32) -> Poll<()> {
     let _span = loop_.span.as_ref().map(|span| span.enter());
     let polled = unwind::catch(|| future.as_mut().poll(&mut Context::from_waker(waker)));
     let ending = match polled {
-        Ok(Poll::Pending) => return Poll::Pending,
+        Ok(Poll::Pending) => {
+            before_others();
+            return Poll::Pending;
+        }
         Ok(Poll::Ready(ending)) => ending,
         // A panic outside of a handler: in the Drop of a handler's future.
         Err(reason) => Ending::because(reason),
@@ -173,7 +204,10 @@ fn end(process: &dyn Process, future: Option<LoopFuture>, mut ending: Ending) {
         ending.reason = reason;
     }
     death::finish(process, ending);
-    process.core().sched.retire();
+    let core = process.core();
+    core.sched.retire();
+    // Its task, if it has one, has nothing to wait for any more.
+    core.driver.wake();
 }
 
 impl Ending {
@@ -234,41 +268,80 @@ fn drive(process: &dyn Process) -> Ran {
 impl Drop for Driver {
     fn drop(&mut self) {
         self.process.core().sched.orphan();
-        runtime_gone(&*self.process);
+        runtime_gone(self.process.clone());
     }
+}
+
+thread_local! {
+    /// Those still to be ended on this thread, while one is.
+    static ENDING: RefCell<Option<Vec<Arc<dyn Process>>>> = const { RefCell::new(None) };
 }
 
 /// The process's runtime is shut down: nobody will ever poll its loop again. It
 /// is told to shut down and polled here as long as it does not wait for anything,
 /// which lets most `terminate`s run; then it is dead. Harmless for a dead process.
-pub(crate) fn runtime_gone(process: &dyn Process) {
+///
+/// The death of one may be the end of the next that is linked to it: they are ended one after
+/// the other, not one inside the other.
+pub(crate) fn runtime_gone(process: Arc<dyn Process>) {
+    let first = ENDING.try_with(|ending| match &mut *ending.borrow_mut() {
+        Some(others) => {
+            others.push(process.clone());
+            false
+        }
+        none => {
+            *none = Some(Vec::new());
+            true
+        }
+    });
+    if first == Ok(false) {
+        return;
+    }
+    let mut next = Some(process);
+    while let Some(process) = next {
+        end_with_runtime(&*process);
+        next = ENDING
+            .try_with(|ending| ending.borrow_mut().as_mut().and_then(Vec::pop))
+            .unwrap_or(None);
+    }
+    let _ = ENDING.try_with(|ending| ending.borrow_mut().take());
+}
+
+fn end_with_runtime(process: &dyn Process) {
     let core = process.core();
+    if core.exit_reason().is_some() {
+        return;
+    }
     let _ = core.ordered.set(ExitReason::Shutdown);
     core.raise_interrupt(Interrupt::Exit);
-    core.sched.notify();
-    for _ in 0..LAST_POLLS {
-        match run(process, Runner::Caller, Entered::Alone, 0) {
-            Ran::Notified => {}
-            Ran::Ended => return,
-            // A thread of the dying runtime polls it still. When that lets go it
-            // finds the notification and wants the driver woken, which leads back here.
-            Ran::Busy => return,
-            Ran::Parked | Ran::Idle => break,
+    loop {
+        core.sched.notify();
+        for _ in 0..LAST_POLLS {
+            match run(process, Runner::Undertaker, Entered::Alone, 0) {
+                Ran::Notified => {}
+                Ran::Ended => return,
+                // A thread of the dying runtime polls it still. When that lets go it
+                // finds the notification and wants the driver woken, which leads back here.
+                Ran::Busy => return,
+                Ran::Parked | Ran::Idle => break,
+            }
         }
-    }
-    // `terminate` waits for something that will not come.
-    core.raise_interrupt(Interrupt::Kill);
-    if core.sched.acquire(Runner::Caller) == Acquired::Yes {
-        let _frame = current::enter(core.pid(), Entered::Alone);
-        let (future, _waker) = {
-            let mut loop_ = core.loop_.lock();
-            (loop_.future.take(), loop_.waker.take())
-        };
-        core.set_stage(Stage::Exiting);
-        let reason = core.ordered.get().cloned();
-        let reason = reason.unwrap_or(ExitReason::Shutdown);
-        end(process, future, Ending::because(reason));
-    } else if core.sched.notify() {
-        runtime_gone(process);
+        // `terminate` waits for something that will not come.
+        core.raise_interrupt(Interrupt::Kill);
+        if core.sched.acquire(Runner::Undertaker) == Acquired::Yes {
+            let _frame = current::enter(core.pid(), Entered::Alone);
+            let (future, _waker) = {
+                let mut loop_ = core.loop_.lock();
+                (loop_.future.take(), loop_.waker.take())
+            };
+            core.set_stage(Stage::Exiting);
+            let reason = core.ordered.get().cloned();
+            let reason = reason.unwrap_or(ExitReason::Shutdown);
+            end(process, future, Ending::because(reason));
+            return;
+        }
+        if !core.sched.notify() {
+            return; // whoever runs it has been told
+        }
     }
 }

@@ -36,8 +36,11 @@ pub(crate) enum Acquired {
 pub(crate) enum Runner {
     /// The process's task: runs only when notified.
     Driver,
-    /// A caller or a starter that has just left something in the mailbox.
+    /// A caller: runs only if there is nothing to do but what it brings. It may find that there
+    /// is and let go again, so it must not take a notification away.
     Caller,
+    /// Whoever ends it with its runtime: runs if nobody else does.
+    Undertaker,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -69,8 +72,11 @@ impl Sched {
             if now & RUNNING != 0 {
                 return Acquired::Busy;
             }
-            if runner == Runner::Driver && now & NOTIFIED == 0 {
-                return Acquired::Idle;
+            let notified = now & NOTIFIED != 0;
+            match runner {
+                Runner::Driver if !notified => return Acquired::Idle,
+                Runner::Caller if notified => return Acquired::Busy,
+                _ => {}
             }
             let next = (now | RUNNING) & !NOTIFIED;
             match self
@@ -126,7 +132,8 @@ mod tests {
         assert_eq!(sched.acquire(Runner::Caller), Acquired::Busy);
         assert!(!sched.notify(), "the runner will see it");
         assert!(sched.release(), "and has to pass it on");
-        assert_eq!(sched.acquire(Runner::Caller), Acquired::Yes);
+        assert_eq!(sched.acquire(Runner::Caller), Acquired::Busy, "the driver will");
+        assert_eq!(sched.acquire(Runner::Driver), Acquired::Yes);
         assert!(!sched.release());
         assert_eq!(sched.acquire(Runner::Caller), Acquired::Yes, "unasked");
         sched.retire();

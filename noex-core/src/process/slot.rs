@@ -42,6 +42,8 @@ pub(crate) enum Failure {
     Overloaded,
     Expired,
     Down(ExitReason),
+    /// The wait closed a circle, and somebody had to give way.
+    Deadlock(Vec<Pid>),
 }
 
 /// What the process and the wait-for graph know of a slot, whatever its type.
@@ -52,6 +54,8 @@ pub(crate) trait Waiter: Send + Sync {
     fn is_owed(&self) -> bool;
     fn down(&self, reason: &ExitReason);
     fn expire(&self);
+    /// The wait is part of a circle, and has to give way.
+    fn deadlock(&self, circle: &[Pid]);
     /// The owner has survived what it was unwinding from.
     fn settle(&self);
     /// The owner's `init` has returned.
@@ -176,6 +180,11 @@ impl<T> Slot<T> {
         }
     }
 
+    /// Whether it depends on its owner's fate what was dropped means.
+    pub(crate) fn is_in_limbo(&self) -> bool {
+        matches!(&*self.state.lock(), State::Limbo(_))
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         matches!(
             &*self.state.lock(),
@@ -202,7 +211,9 @@ impl<T: Send> Waiter for Slot<T> {
     }
 
     fn is_owed(&self) -> bool {
-        !self.detached.load(Ordering::Acquire) && matches!(&*self.state.lock(), State::Open(_))
+        // In limbo its owner still owes the reason for which it ends.
+        !self.detached.load(Ordering::Acquire)
+            && matches!(&*self.state.lock(), State::Open(_) | State::Limbo(_))
     }
 
     fn down(&self, reason: &ExitReason) {
@@ -211,6 +222,10 @@ impl<T: Send> Waiter for Slot<T> {
 
     fn expire(&self) {
         self.fail(Failure::Expired);
+    }
+
+    fn deadlock(&self, circle: &[Pid]) {
+        self.fail(Failure::Deadlock(circle.to_vec()));
     }
 
     fn settle(&self) {

@@ -1,7 +1,7 @@
 //! The timers of one tokio runtime: a sorted table, kept by one task.
 //!
 //! A timer belongs to the process that it will reach and goes when that ends.
-//! Cancelling is exact because firing and cancelling take the timer out of the
+//! Cancelling is exact because firing and cancelling take the timer's id out of the
 //! same table under the same lock: whoever gets it has it.
 //!
 //! A `BTreeMap` rather than tokio-util's `DelayQueue`: the queue answers a
@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, Sleep};
 
 use super::pid::Pid;
-use super::unwind;
+use super::unwind::{self, DropEach};
 
 #[derive(Default)]
 pub(crate) struct Timers {
@@ -42,8 +42,12 @@ struct Entry {
     action: Action,
 }
 
-/// What happens when the time has come. `Some(at)` asks to be run again then.
-pub(crate) type Action = Box<dyn FnMut() -> Option<Instant> + Send>;
+/// What happens when the time has come.
+pub(crate) enum Action {
+    Once(Box<dyn FnOnce() + Send>),
+    /// `Some(at)` asks to be run again then.
+    Again(Box<dyn FnMut() -> Option<Instant> + Send>),
+}
 
 /// Timers fired before the keeper looks at the clock again and lets others run.
 const BATCH: usize = 256;
@@ -71,11 +75,7 @@ impl Timers {
     pub(crate) fn cancel(&self, owner: Pid, id: TimerId) -> Option<Instant> {
         let (at, _entry) = {
             let mut inner = self.inner.lock();
-            let timers = inner.owners.get_mut(&owner)?;
-            let at = timers.remove(&id)?;
-            if timers.is_empty() {
-                inner.owners.remove(&owner);
-            }
+            let at = inner.forget(owner, id)?;
             // An interval that is firing just now is out of the table; it finds
             // its id gone when it wants to go back in. Its entry, which is user
             // data, is dropped outside of the lock.
@@ -90,14 +90,14 @@ impl Timers {
 
     /// The process ended: its timers go with it.
     pub(crate) fn cancel_all(&self, owner: Pid) {
-        let _entries: Vec<Entry> = {
+        let _messages = DropEach::new({
             let mut inner = self.inner.lock();
             let timers = inner.owners.remove(&owner).unwrap_or_default();
-            timers
+            let entries = timers
                 .into_iter()
-                .filter_map(|(id, at)| inner.due.remove(&(at, id)))
-                .collect()
-        };
+                .filter_map(|(id, at)| inner.due.remove(&(at, id)));
+            entries.collect::<Vec<Entry>>()
+        });
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -106,18 +106,18 @@ impl Timers {
 
     /// The runtime is gone.
     pub(crate) fn close(&self) {
-        let _rest = {
+        let _messages = DropEach::new({
             let mut inner = self.inner.lock();
             inner.closed = true;
             inner.owners.clear();
             std::mem::take(&mut inner.due)
-        };
+        });
     }
 
     /// Runs what is due. Tells when to look again.
     fn fire(&self, waker: &Waker) -> Next {
         for _ in 0..BATCH {
-            let (id, mut entry) = {
+            let (id, entry) = {
                 let mut inner = self.inner.lock();
                 let Some((&(at, id), _)) = inner.due.first_key_value() else {
                     inner.keeper = Some(waker.clone());
@@ -127,19 +127,42 @@ impl Timers {
                     inner.keeper = Some(waker.clone());
                     return Next::At(at);
                 }
-                match inner.due.pop_first() {
-                    Some((_, entry)) => (id, entry),
-                    None => return Next::Never,
+                let Some((_, entry)) = inner.due.pop_first() else {
+                    return Next::Never;
+                };
+                if matches!(entry.action, Action::Once(_)) {
+                    inner.forget(entry.owner, id); // it has fired, to whoever asks
                 }
+                (id, entry)
             };
-            // An action is noex's own code around a user's value whose Clone may panic.
-            let again = unwind::catch(|| (entry.action)()).unwrap_or(None);
             let owner = entry.owner;
-            let mut inner = self.inner.lock();
-            let _leftover = inner.put_back(owner, id, again, entry);
-            drop(inner);
+            match entry.action {
+                Action::Once(fire) => {
+                    let _ = unwind::catch(fire);
+                }
+                Action::Again(mut fire) => {
+                    let again = unwind::catch(&mut fire).unwrap_or(None);
+                    let action = Action::Again(fire);
+                    let _cancelled = self.put_back(id, again, Entry { owner, action });
+                }
+            }
         }
         Next::Now
+    }
+
+    /// An interval has fired: it goes back unless it was cancelled meanwhile, or is done.
+    fn put_back(&self, id: TimerId, again: Option<Instant>, entry: Entry) -> Option<Entry> {
+        let mut inner = self.inner.lock();
+        let owner = entry.owner;
+        if let Some(at) = again
+            && let Some(known) = inner.owners.get_mut(&owner).and_then(|t| t.get_mut(&id))
+        {
+            *known = at;
+            inner.due.insert((at, id), entry);
+            return None;
+        }
+        inner.forget(owner, id);
+        Some(entry)
     }
 }
 
@@ -161,29 +184,13 @@ impl Inner {
         }
     }
 
-    /// After firing: an interval goes back unless it was cancelled meanwhile.
-    fn put_back(
-        &mut self,
-        owner: Pid,
-        id: TimerId,
-        again: Option<Instant>,
-        entry: Entry,
-    ) -> Option<Entry> {
-        let Some(timers) = self.owners.get_mut(&owner) else {
-            return Some(entry);
-        };
-        if let Some(at) = again
-            && let Some(known) = timers.get_mut(&id)
-        {
-            *known = at;
-            self.due.insert((at, id), entry);
-            return None;
-        }
-        timers.remove(&id);
+    fn forget(&mut self, owner: Pid, id: TimerId) -> Option<Instant> {
+        let timers = self.owners.get_mut(&owner)?;
+        let at = timers.remove(&id);
         if timers.is_empty() {
             self.owners.remove(&owner);
         }
-        Some(entry)
+        at
     }
 }
 

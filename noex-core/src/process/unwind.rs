@@ -32,6 +32,24 @@ pub(crate) fn probe<R>(f: impl FnOnce() -> R) -> Option<R> {
     probed.ok()
 }
 
+/// Values of the user's that are dropped one by one: the Drop of one that panics
+/// does not keep the others from being dropped, nor two of them abort the program.
+pub(crate) struct DropEach<I: IntoIterator>(Option<I>);
+
+impl<I: IntoIterator> DropEach<I> {
+    pub(crate) fn new(values: I) -> Self {
+        DropEach(Some(values))
+    }
+}
+
+impl<I: IntoIterator> Drop for DropEach<I> {
+    fn drop(&mut self) {
+        for value in self.0.take().into_iter().flatten() {
+            let _ = catch(|| drop(value));
+        }
+    }
+}
+
 #[cold]
 fn reason(payload: Box<dyn Any + Send>) -> ExitReason {
     let place = PLACE.with(|place| place.borrow_mut().take());

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use super::exit_reason::ExitReason;
 use super::slot::Waiter;
+use super::timers::TimerId;
 
 #[derive(Default)]
 pub(crate) struct Waiters {
@@ -36,6 +37,7 @@ struct Table {
     sweep_at: usize,
     /// When the process's expiry timer fires next.
     armed: Option<Instant>,
+    timer: Option<TimerId>,
 }
 
 struct Entry {
@@ -77,12 +79,25 @@ impl Waiters {
         Ok(Some(deadline))
     }
 
-    /// Expires what is due. Gives back when it wants to be called next.
+    /// The timer for `at` is set. Gives the one that has become superfluous: the earlier one,
+    /// or this one if another has been asked for meanwhile.
+    pub(crate) fn set_timer(&self, at: Instant, timer: TimerId) -> Option<TimerId> {
+        let mut inner = self.inner.lock();
+        match inner.table.as_deref_mut() {
+            Some(table) if table.armed == Some(at) => table.timer.replace(timer),
+            _ => Some(timer),
+        }
+    }
+
+    /// The timer has fired: expires what is due, and gives back when it is to fire again.
     pub(crate) fn expire(&self, now: Instant) -> Option<Instant> {
         let mut due = Vec::new();
         let next = {
             let mut inner = self.inner.lock();
             let table = inner.table.as_deref_mut()?;
+            if table.armed.is_none_or(|armed| armed > now) {
+                return None; // a timer that has become superfluous in this moment
+            }
             while let Some(first) = table.entries.peek() {
                 let settled = first.waiter.is_settled();
                 if !settled && first.deadline.is_none_or(|deadline| deadline > now) {
@@ -192,6 +207,11 @@ mod tests {
         assert_eq!(waiters.add(early.clone(), at(10)), Ok(at(10)));
         assert_eq!(waiters.add(slot(), at(30)), Ok(None));
 
+        assert_eq!(
+            waiters.expire(now + Duration::from_millis(5)),
+            None,
+            "too early"
+        );
         assert_eq!(waiters.expire(now + Duration::from_millis(15)), at(20));
         assert!(matches!(early.try_take(), Some(Err(Failure::Expired))));
         assert!(late.try_take().is_none());

@@ -33,6 +33,12 @@ struct Edge {
     waiter: Option<Arc<dyn Waiter>>,
 }
 
+impl Edge {
+    fn stands(&self) -> bool {
+        self.waiter.as_ref().is_none_or(|waiter| waiter.is_owed())
+    }
+}
+
 static GRAPH: Mutex<Graph> = Mutex::new(Graph {
     edges: None,
     last_id: 0,
@@ -58,6 +64,28 @@ pub(crate) fn begin(from: Pid, to: Pid, waiter: Arc<dyn Waiter>) -> Result<Wait,
     }
     let id = graph.add(from, to, Some(waiter));
     Ok(Wait { from, id })
+}
+
+/// As [`begin`], for one that cannot give way: of a circle, the wait that leads back to
+/// `from` fails instead.
+pub(crate) fn begin_forced(from: Pid, to: Pid, waiter: Arc<dyn Waiter>) -> Wait {
+    let mut graph = GRAPH.lock();
+    current::publish(|below, above| graph.add(below, above, None));
+    let mut losers = Vec::new();
+    while let Some(path) = graph.path(to, from) {
+        let Some((last, id, loser)) = graph.closing(&path) else {
+            break;
+        };
+        graph.remove(last, id);
+        // A wait on a stack finds the circle by itself when it is recorded as a wait.
+        losers.extend(loser.map(|loser| (loser, path)));
+    }
+    let id = graph.add(from, to, Some(waiter));
+    drop(graph);
+    for (loser, path) in losers {
+        loser.deadlock(&path);
+    }
+    Wait { from, id }
 }
 
 /// Takes out a wait on a stack that is over.
@@ -92,6 +120,16 @@ impl Graph {
         }
     }
 
+    /// The last edge of a path.
+    fn closing(&self, path: &[Pid]) -> Option<(Pid, u64, Option<Arc<dyn Waiter>>)> {
+        let [.., from, to] = path else {
+            return None;
+        };
+        let mut out = self.edges.as_ref()?.get(from)?.iter();
+        let edge = out.find(|edge| edge.to == *to && edge.stands())?;
+        Some((*from, edge.id, edge.waiter.clone()))
+    }
+
     /// The way from `start` to `end` along waits that still stand.
     fn path(&self, start: Pid, end: Pid) -> Option<Vec<Pid>> {
         let edges = self.edges.as_ref()?;
@@ -109,8 +147,7 @@ impl Graph {
                 return Some(path);
             }
             for edge in edges.get(&at).into_iter().flatten() {
-                let stands = edge.waiter.as_ref().is_none_or(|w| w.is_owed());
-                if stands && edge.to != start && !came_from.contains_key(&edge.to) {
+                if edge.stands() && edge.to != start && !came_from.contains_key(&edge.to) {
                     came_from.insert(edge.to, at);
                     open.push(edge.to);
                 }

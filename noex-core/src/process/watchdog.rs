@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
+use super::cell::Core;
 use super::lifecycle::{self, Lifecycle};
 use super::pid::Pid;
 use super::table;
@@ -91,6 +92,8 @@ pub(crate) fn start() {
 struct Seen {
     lookout: Weak<Lookout>,
     turn: u64,
+    /// Messages the process had handled: one turn may take many.
+    handled: u64,
     since: Instant,
     reported: bool,
 }
@@ -113,6 +116,7 @@ fn watch() {
                 seen.push(Seen {
                     lookout: known.clone(),
                     turn: 0,
+                    handled: 0,
                     since: Instant::now(),
                     reported: false,
                 });
@@ -123,31 +127,29 @@ fn watch() {
                 continue;
             };
             let (turn, pid) = lookout.look();
-            if turn != seen.turn {
-                seen.turn = turn;
+            let Some(process) = pid.and_then(table::find) else {
+                seen.reported = false;
+                continue;
+            };
+            let handled = process.core().handled();
+            if (turn, handled) != (seen.turn, seen.handled) {
+                (seen.turn, seen.handled) = (turn, handled);
                 seen.since = Instant::now();
                 seen.reported = false;
-            } else if let Some(pid) = pid
-                && !seen.reported
-                && seen.since.elapsed() >= limit
-            {
+            } else if !seen.reported && seen.since.elapsed() >= limit {
                 seen.reported = true;
-                report(pid, seen.since.elapsed());
+                report(process.core(), seen.since.elapsed());
             }
         }
     }
 }
 
-fn report(pid: Pid, running_for: Duration) {
-    let Some(process) = table::find(pid) else {
-        return;
-    };
-    let core = process.core();
-    let kind = core.kind();
+fn report(core: &Core, running_for: Duration) {
+    let (pid, kind) = (core.pid(), core.kind());
     tracing::warn!(
         %pid,
         name = core.name().unwrap_or_default(),
-        message = %kind,
+        handling = %kind,
         ms = running_for.as_millis(),
         "a handler has not yielded; nothing else runs on its thread",
     );

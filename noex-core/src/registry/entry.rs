@@ -43,6 +43,15 @@ pub(super) struct Entry<K, V> {
     pub(super) hash: u64,
     pub(super) holder: Arc<Holder>,
     value: Mutex<Arc<V>>,
+    /// What listeners have been told of it: first that it is there, then that it is not.
+    told: Mutex<Told>,
+}
+
+#[derive(PartialEq, Eq)]
+enum Told {
+    Nothing,
+    Registered,
+    Unregistered,
 }
 
 impl<K, V> Entry<K, V> {
@@ -52,7 +61,26 @@ impl<K, V> Entry<K, V> {
             hash,
             holder,
             value: Mutex::new(Arc::new(value)),
+            told: Mutex::new(Told::Nothing),
         })
+    }
+
+    /// Runs `tell` unless its end came first: then listeners hear of neither.
+    pub(super) fn tell_registered(&self, tell: impl FnOnce()) {
+        let mut told = self.told.lock();
+        if *told == Told::Nothing {
+            *told = Told::Registered;
+            tell();
+        }
+    }
+
+    /// Runs `tell` once, and only if listeners were told that it was there.
+    pub(super) fn tell_unregistered(&self, tell: impl FnOnce()) {
+        let mut told = self.told.lock();
+        let before = std::mem::replace(&mut *told, Told::Unregistered);
+        if before == Told::Registered {
+            tell();
+        }
     }
 
     pub(super) fn value(&self) -> Arc<V> {

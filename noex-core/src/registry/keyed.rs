@@ -15,6 +15,7 @@ use super::table::Table;
 use crate::process::Pid;
 use crate::process::cell::Process;
 use crate::process::relations::Release;
+use crate::process::unwind;
 use crate::server::{GenServer, ServerRef};
 
 /// Processes by key, with a value beside each.
@@ -64,7 +65,7 @@ pub(super) struct Inner<K, V> {
     events: Events<K, V>,
     /// Rung when something was registered and somebody waits for that.
     arrivals: Notify,
-    pub(super) starts: Starts<K>,
+    starts: Arc<Starts<K>>,
 }
 
 /// How many entries a key may have.
@@ -90,7 +91,7 @@ where
                 owners: Owners::new(),
                 events: Events::new(),
                 arrivals: Notify::new(),
-                starts: Starts::new(),
+                starts: Arc::new(Starts::new()),
             }),
         }
     }
@@ -110,7 +111,7 @@ where
         self.inner.keys
     }
 
-    pub(super) fn starts(&self) -> &Starts<K> {
+    pub(super) fn starts(&self) -> &Arc<Starts<K>> {
         &self.inner.starts
     }
 
@@ -149,7 +150,9 @@ where
             let owner = known.first().map(|entry| entry.holder.pid());
             owner.map(RegisterError::AlreadyRegistered)
         })?;
-        drop(dead);
+        for entry in dead {
+            inner.let_go(&entry);
+        }
         if inner.owners.add(pid, entry.clone())
             && process
                 .core()
@@ -161,10 +164,12 @@ where
             inner.release(pid);
             return Err(RegisterError::NoProc(pid));
         }
-        inner.events.tell(|| RegistryEvent::Registered {
-            key: entry.key.clone(),
-            pid,
-            value: entry.value(),
+        entry.tell_registered(|| {
+            inner.events.tell(|| RegistryEvent::Registered {
+                key: entry.key.clone(),
+                pid,
+                value: entry.value(),
+            });
         });
         inner.arrivals.notify_waiters();
         Ok(holder)
@@ -419,12 +424,13 @@ where
 {
     fn let_go(&self, entry: &Arc<Entry<K, V>>) {
         entry.holder.end();
-        if self.table.remove(entry) {
+        self.table.remove(entry);
+        entry.tell_unregistered(|| {
             self.events.tell(|| RegistryEvent::Unregistered {
                 key: entry.key.clone(),
                 pid: entry.holder.pid(),
             });
-        }
+        });
     }
 }
 
@@ -435,7 +441,11 @@ where
 {
     fn release(&self, pid: Pid) {
         for entry in self.owners.remove(pid) {
-            self.let_go(&entry);
+            // Each by itself: the Drop of one value may panic.
+            let _ = unwind::catch(|| {
+                self.let_go(&entry);
+                drop(entry);
+            });
         }
     }
 }

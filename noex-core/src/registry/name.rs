@@ -227,7 +227,7 @@ impl<S: GenServer> Name<S> {
         }
     }
 
-    /// Watches the present holder. Nobody there is told as `NoProc` by `None`.
+    /// Watches the present holder; `None` when nobody has the name.
     pub fn monitor(&self) -> Option<Monitor> {
         self.lookup().ok().map(|server| server.monitor())
     }

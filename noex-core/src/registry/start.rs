@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::error::RegisterError;
 use super::global::global;
 use super::keyed::{Keys, Registry};
+use crate::process::ExitReason;
 use crate::server::start::Claim;
 use crate::server::{Child, GenServer, ServerRef, Start, StartError};
 
@@ -40,8 +41,8 @@ where
         match self.registry.add(process, self.key.clone(), (self.value)()) {
             Ok(_) => Ok(()),
             Err(RegisterError::AlreadyRegistered(pid)) => Err(StartError::AlreadyStarted(pid)),
-            // It died before it began: its runtime is being shut down.
-            Err(_) => Err(StartError::NoRuntime),
+            // It has been killed already, or its runtime is being shut down.
+            Err(_) => Err(StartError::Exited(ExitReason::Killed)),
         }
     }
 }

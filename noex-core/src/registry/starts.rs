@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
+use std::future::Future;
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -16,35 +17,66 @@ use crate::server::start::await_start;
 use crate::server::{GenServer, ServerRef, StartError};
 
 pub(super) struct Starts<K> {
-    under_way: Mutex<HashMap<K, Arc<dyn Any + Send + Sync>>>,
+    /// Each with a token, which tells it from a later one under the same key.
+    under_way: Mutex<HashMap<K, (Arc<dyn Any + Send + Sync>, Arc<()>)>>,
 }
 
 type Started<S> = Result<ServerRef<S>, StartError>;
 type Starting<S> = BoxFuture<'static, Started<S>>;
 
 impl<K: Eq + Hash + Clone> Starts<K> {
-    /// The start of `key` that is under way, or `new`.
-    fn join<S: GenServer>(&self, key: &K, new: Starting<S>) -> Option<Shared<Starting<S>>> {
+    /// The start of `key` that is under way, or `new`. `None`: one of another type is.
+    fn join<S: GenServer>(
+        self: &Arc<Self>,
+        key: &K,
+        new: impl Future<Output = Started<S>> + Send + 'static,
+    ) -> Option<Shared<Starting<S>>>
+    where
+        K: Send + Sync + 'static,
+    {
+        let token = Arc::new(());
+        let entry = Entry {
+            starts: self.clone(),
+            token: token.clone(),
+        };
+        let new: Starting<S> = Box::pin(async move {
+            // Goes when the start is done, or nobody waits for it any more.
+            let _entry = entry;
+            new.await
+        });
         let new = new.shared();
         let mut under_way = self.under_way.lock();
-        if let Some(known) = under_way.get(key) {
+        if let Some((known, _)) = under_way.get(key) {
             // Weak, so that a start that nobody waits for any more is taken back.
-            match known.downcast_ref::<WeakShared<Starting<S>>>() {
-                None => return None,
-                Some(known) => {
-                    if let Some(known) = known.upgrade() {
-                        return Some(known);
-                    }
-                }
+            let known = known.downcast_ref::<WeakShared<Starting<S>>>()?;
+            if let Some(known) = known.upgrade() {
+                drop(under_way);
+                return Some(known); // and `new` is dropped, which is another token
             }
         }
-        let weak = new.downgrade()?;
-        under_way.insert(key.clone(), Arc::new(weak));
+        let weak: Arc<dyn Any + Send + Sync> = Arc::new(new.downgrade()?);
+        let before = under_way.insert(key.clone(), (weak, token));
+        drop(under_way);
+        drop(before);
         Some(new)
     }
+}
 
-    fn done(&self, key: &K) {
-        let _removed = self.under_way.lock().remove(key);
+/// Takes a start out of those under way when it is dropped.
+struct Entry<K> {
+    starts: Arc<Starts<K>>,
+    token: Arc<()>,
+}
+
+impl<K> Drop for Entry<K> {
+    fn drop(&mut self) {
+        // By token: the user's `Eq` is not asked again, which may be what has panicked.
+        let removed: Vec<_> = {
+            let mut under_way = self.starts.under_way.lock();
+            let mine = under_way.extract_if(|_, (_, token)| Arc::ptr_eq(token, &self.token));
+            mine.collect()
+        };
+        drop(removed);
     }
 }
 
@@ -76,7 +108,7 @@ where
         key: K,
         args: impl FnOnce() -> S::Args + Send + 'static,
     ) -> Result<ServerRef<S>, StartError> {
-        let start: Starting<S> = {
+        let start = {
             let (registry, key) = (self.clone(), key.clone());
             async move {
                 match registry.server::<S>(&key) {
@@ -95,17 +127,14 @@ where
                     started => started,
                 }
             }
-            .boxed()
         };
-        let Some(start) = self.starts().join(&key, start) else {
+        let Some(start) = self.starts().join::<S>(&key, start) else {
             // Under way for another type: that has the key, or soon will.
             return match self.whereis(&key) {
                 Some(pid) => Err(StartError::AlreadyStarted(pid)),
                 None => Err(StartError::Exited(crate::process::ExitReason::NoProc)),
             };
         };
-        let started = start.await;
-        self.starts().done(&key);
-        started
+        start.await
     }
 }

@@ -69,15 +69,15 @@ impl<K: Eq + Hash, V> Table<K, V> {
         Ok(())
     }
 
-    /// Takes this very entry out. `false`: it was not in.
-    pub(super) fn remove(&self, entry: &Arc<Entry<K, V>>) -> bool {
+    /// Takes this very entry out, if it is in.
+    pub(super) fn remove(&self, entry: &Arc<Entry<K, V>>) {
         let hash = entry.hash;
         let mut shard = self.shard(hash).write();
         let same = |row: &Row<K, V>| {
             row.hash == hash && row.entries.iter().any(|known| Arc::ptr_eq(known, entry))
         };
         let Ok(mut found) = shard.find_entry(hash, same) else {
-            return false;
+            return;
         };
         found
             .get_mut()
@@ -87,7 +87,6 @@ impl<K: Eq + Hash, V> Table<K, V> {
         let row = empty.then(|| found.remove().0);
         drop(shard);
         drop(row); // the key's Drop
-        true
     }
 
     pub(super) fn get<Q>(&self, key: &Q) -> Vec<Arc<Entry<K, V>>>

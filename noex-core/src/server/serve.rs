@@ -13,6 +13,7 @@ use super::info::Info;
 use super::message::{Message, ServerCell};
 use crate::process::cell::{Core, Ending, Interrupt, Process, Stage};
 use crate::process::mailbox::{Batch, Letter, Order, Refill};
+use crate::process::unwind::DropEach;
 use crate::process::{ExitReason, Lifecycle, MessageKind, current, lifecycle, unwind};
 
 pub(super) async fn serve<S: GenServer>(cell: Arc<ServerCell<S>>, args: S::Args) -> Ending {
@@ -37,7 +38,7 @@ pub(super) async fn serve<S: GenServer>(cell: Arc<ServerCell<S>>, args: S::Args)
         parent: core.parent(),
     });
 
-    let mut batch = Batch::new();
+    let mut batch = Batch::<Message<S>>::new();
     let reason = match cx.take_stop() {
         Some(exit) => exit.into_reason(),
         None => handle_messages(&cell, &mut batch, &mut state, &mut cx).await,
@@ -60,7 +61,7 @@ pub(super) async fn serve<S: GenServer>(cell: Arc<ServerCell<S>>, args: S::Args)
         reason,
         shown_state,
         last_replies: cx.take_last_replies(),
-        undelivered: Some(Box::new((undelivered, batch)) as Box<dyn Any + Send>),
+        undelivered: Some(Box::new((undelivered, DropEach::new(batch))) as Box<dyn Any + Send>),
     }
 }
 
@@ -86,6 +87,9 @@ async fn handle_messages<S: GenServer>(
         let continued = cx.has_continue();
         if !continued {
             if core.is_suspended() {
+                if let Some(reason) = queue.stop_order(batch) {
+                    return reason;
+                }
                 if queue.park_suspended() == Refill::Parked {
                     pause().await;
                 }
@@ -237,12 +241,17 @@ enum Guarded<T> {
 /// Runs user code so that neither a panic nor a signal gets past it.
 #[inline]
 async fn guard<F: Future>(core: &Core, by: Interrupt, handler: F) -> Guarded<F::Output> {
-    let mut handler = pin!(handler);
+    let mut handler = pin!(Some(handler));
     poll_fn(|cx| {
         if core.is_interrupted(by) {
+            // What it holds is the user's, whose Drop may panic.
+            let _ = unwind::catch(|| handler.set(None));
             return Poll::Ready(Guarded::Interrupted);
         }
-        match unwind::catch(|| handler.as_mut().poll(cx)) {
+        let Some(running) = handler.as_mut().as_pin_mut() else {
+            return Poll::Pending;
+        };
+        match unwind::catch(|| running.poll(cx)) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(value)) => Poll::Ready(Guarded::Returned(value)),
             Err(reason) => Poll::Ready(Guarded::Panicked(reason)),

@@ -1,6 +1,7 @@
 use std::any::type_name;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -179,6 +180,10 @@ impl<S: GenServer> ServerRef<S> {
         Recipient::by_cast(self.cell.clone())
     }
 }
+
+// A ref reaches a process whose panics are caught; it is never half of anything.
+impl<S: GenServer> UnwindSafe for ServerRef<S> {}
+impl<S: GenServer> RefUnwindSafe for ServerRef<S> {}
 
 impl<S: GenServer> Clone for ServerRef<S> {
     fn clone(&self) -> Self {

@@ -12,6 +12,7 @@ use super::call::{CallError, Deadline};
 use super::message::System;
 use super::server_ref::ServerRef;
 use crate::process::slot::{Failure, Slot, Waiter};
+use crate::process::waits::{self, Circle};
 use crate::process::{ExitReason, current, unwind};
 
 /// Introspection of one server. Each question waits up to 5 s for a handler that is running.
@@ -63,6 +64,14 @@ pub enum SysError {
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
+impl<S: GenServer> Clone for Sys<'_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S: GenServer> Copy for Sys<'_, S> {}
+
 impl<'a, S: GenServer> Sys<'a, S> {
     pub(crate) fn new(server: &'a ServerRef<S>) -> Self {
         Sys { server }
@@ -75,7 +84,7 @@ impl<'a, S: GenServer> Sys<'a, S> {
     /// `NotAllowed` if the server's [`STATE_ACCESS`](GenServer::STATE_ACCESS) is
     /// `Denied`; see [`SysError`].
     pub async fn read<R: Send + 'static>(
-        &self,
+        self,
         look: impl FnOnce(&S) -> R + Send + 'static,
     ) -> Result<R, SysError> {
         if S::STATE_ACCESS == StateAccess::Denied {
@@ -93,7 +102,7 @@ impl<'a, S: GenServer> Sys<'a, S> {
     /// # Errors
     ///
     /// As [`read`](Sys::read).
-    pub async fn get_state(&self) -> Result<S, SysError>
+    pub async fn get_state(self) -> Result<S, SysError>
     where
         S: Clone,
     {
@@ -109,7 +118,7 @@ impl<'a, S: GenServer> Sys<'a, S> {
     /// `NotAllowed` unless the server's [`STATE_ACCESS`](GenServer::STATE_ACCESS) is
     /// `ReadWrite`; see [`SysError`].
     pub async fn replace_state(
-        &self,
+        self,
         make: impl FnOnce(&S) -> S + Send + 'static,
     ) -> Result<(), SysError> {
         if S::STATE_ACCESS != StateAccess::ReadWrite {
@@ -133,7 +142,7 @@ impl<'a, S: GenServer> Sys<'a, S> {
     /// # Errors
     ///
     /// See [`SysError`].
-    pub async fn describe(&self) -> Result<Option<String>, SysError> {
+    pub async fn describe(self) -> Result<Option<String>, SysError> {
         self.between_messages(|state| unwind::catch(|| state.format_status()))
             .await?
             .map_err(SysError::Panicked)
@@ -145,7 +154,7 @@ impl<'a, S: GenServer> Sys<'a, S> {
     /// # Errors
     ///
     /// See [`SysError`].
-    pub async fn suspend(&self) -> Result<(), SysError> {
+    pub async fn suspend(self) -> Result<(), SysError> {
         self.set_suspended(true).await
     }
 
@@ -154,18 +163,18 @@ impl<'a, S: GenServer> Sys<'a, S> {
     /// # Errors
     ///
     /// See [`SysError`].
-    pub async fn resume(&self) -> Result<(), SysError> {
+    pub async fn resume(self) -> Result<(), SysError> {
         self.set_suspended(false).await
     }
 
-    async fn set_suspended(&self, suspended: bool) -> Result<(), SysError> {
+    async fn set_suspended(self, suspended: bool) -> Result<(), SysError> {
         let cell = self.server.cell().clone();
         self.between_messages(move |_| cell.core().set_suspended(suspended))
             .await
     }
 
     async fn between_messages<R: Send + 'static>(
-        &self,
+        self,
         act: impl FnOnce(&mut S) -> R + Send + 'static,
     ) -> Result<R, SysError> {
         let cell = self.server.cell();
@@ -174,6 +183,14 @@ impl<'a, S: GenServer> Sys<'a, S> {
         }
         let slot = Arc::new(Slot::new());
         slot.owned_by(cell.core().pid());
+        let waiter: Arc<dyn Waiter> = slot.clone();
+        let _wait = match current::pid() {
+            None => None,
+            Some(caller) => {
+                let wait = waits::begin(caller, cell.core().pid(), waiter.clone());
+                Some(wait.map_err(|Circle(pids)| CallError::Deadlock(pids))?)
+            }
+        };
         let answer = Answer(slot.clone());
         let system: System<S> = Box::new(move |state, _cx| {
             let value = act(state);
@@ -182,7 +199,6 @@ impl<'a, S: GenServer> Sys<'a, S> {
         if cell.post_system(system).is_err() {
             return Err(CallError::Exited(ExitReason::NoProc).into());
         }
-        let waiter: Arc<dyn Waiter> = slot.clone();
         if cell.add_waiter(waiter.clone(), None).is_err() {
             let reason = cell.core().exit_reason().cloned();
             let reason = reason.unwrap_or(ExitReason::NoProc);

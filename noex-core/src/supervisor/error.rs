@@ -34,7 +34,7 @@ pub enum SpecError {
 
 /// A static child did not start, and so neither did its supervisor. Those started before it were
 /// stopped again.
-#[derive(Clone, Debug, Error)]
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("child {id:?} did not start")]
 #[non_exhaustive]
 pub struct ChildFailed {
@@ -46,7 +46,7 @@ pub struct ChildFailed {
 }
 
 /// Why a supervisor did not do what it was asked to do with a child.
-#[derive(Clone, Debug, Error)]
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChildError {
     /// There is no child of this id.

@@ -19,10 +19,10 @@ const AFTER_KILL: Duration = Duration::from_secs(1);
 pub(super) async fn stop(process: &Arc<dyn Process>, shutdown: Shutdown) {
     let core = process.core();
     let mut end = Monitor::new(core.pid());
-    // The child that now calls its supervisor fails at once instead of waiting for it. One
-    // that waits for it already will be killed when its time is up.
+    // A child that waits for its supervisor, or will, is told that this closes a circle: it is
+    // the child that has to give way.
     let _wait =
-        crate::process::current().and_then(|me| waits::begin(me, core.pid(), end.waiter()).ok());
+        crate::process::current().map(|me| waits::begin_forced(me, core.pid(), end.waiter()));
     let patience = match shutdown {
         Shutdown::BrutalKill => Duration::ZERO,
         Shutdown::After(patience) => patience,
@@ -41,7 +41,7 @@ pub(super) async fn stop(process: &Arc<dyn Process>, shutdown: Shutdown) {
             target: "noex::supervisor",
             pid = %core.pid(),
             name = core.name(),
-            message = %core.kind(),
+            handling = %core.kind(),
             "abandoned: it was killed, but its handler has not come back",
         );
     }

@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
-use super::letter::Letter;
+use super::letter::{Letter, Order};
 use super::options::{Mailbox, Overflow};
+use crate::process::exit_reason::ExitReason;
 use crate::process::slot::Slot;
 
 /// `M` is a message of the user lane, `Y` one of the system lane.
@@ -16,8 +17,12 @@ pub(crate) struct Queue<M, Y> {
     taken: AtomicUsize,
     /// The system lane has something.
     urgent: AtomicBool,
+    /// There was an order to stop.
+    stop_ordered: AtomicBool,
     /// Somebody waits for room.
     wanted: AtomicBool,
+    /// `parked` as it can be seen without the lock: a hint for those who would run the process.
+    idle: AtomicBool,
 }
 
 struct Inner<M, Y> {
@@ -68,6 +73,17 @@ pub(crate) enum Refused<M> {
     NotParked(M),
 }
 
+impl<M> Refused<M> {
+    pub(crate) fn into_message(self) -> M {
+        match self {
+            Refused::Closed(message)
+            | Refused::Full(message)
+            | Refused::Newest(message)
+            | Refused::NotParked(message) => message,
+        }
+    }
+}
+
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Refill {
     Filled,
@@ -93,7 +109,9 @@ impl<M, Y> Queue<M, Y> {
             }),
             taken: AtomicUsize::new(0),
             urgent: AtomicBool::new(false),
+            stop_ordered: AtomicBool::new(false),
             wanted: AtomicBool::new(false),
+            idle: AtomicBool::new(false),
         }
     }
 
@@ -118,7 +136,39 @@ impl<M, Y> Queue<M, Y> {
         }
         inner.counted += 1;
         inner.letters.push_back(Letter::Message(wrap(message)));
-        Ok(inner.unpark())
+        Ok(self.unpark(&mut inner))
+    }
+
+    /// Whether the process is parked, for all that can be known without the lock.
+    #[inline]
+    pub(crate) fn looks_idle(&self) -> bool {
+        self.idle.load(Ordering::Relaxed)
+    }
+
+    fn park(&self, inner: &mut Inner<M, Y>) {
+        inner.parked = true;
+        self.idle.store(true, Ordering::Relaxed);
+    }
+
+    /// `true`: the process was parked, and now is not.
+    #[inline]
+    fn take_parked(&self, inner: &mut Inner<M, Y>) -> bool {
+        if inner.parked {
+            inner.parked = false;
+            self.idle.store(false, Ordering::Relaxed);
+            true
+        } else {
+            false
+        }
+    }
+
+    #[inline]
+    fn unpark(&self, inner: &mut Inner<M, Y>) -> Posted<M> {
+        if self.take_parked(inner) {
+            Posted::Wake
+        } else {
+            Posted::Quiet
+        }
     }
 
     /// Puts a message in only if the process is parked: then the one who posts may run it.
@@ -136,7 +186,7 @@ impl<M, Y> Queue<M, Y> {
         if !inner.parked || inner.counted >= inner.limit.capacity {
             return Err(Refused::NotParked(message));
         }
-        inner.parked = false;
+        self.take_parked(&mut inner);
         inner.counted += 1;
         inner.letters.push_back(Letter::Message(wrap(message)));
         Ok(())
@@ -161,11 +211,11 @@ impl<M, Y> Queue<M, Y> {
                 match oldest {
                     Some(oldest) => Ok(Posted::Displaced {
                         oldest,
-                        wake: inner.take_parked(),
+                        wake: self.take_parked(&mut inner),
                     }),
                     None => {
                         inner.counted += 1;
-                        Ok(inner.unpark())
+                        Ok(self.unpark(&mut inner))
                     }
                 }
             }
@@ -179,8 +229,11 @@ impl<M, Y> Queue<M, Y> {
         if inner.closed {
             return Err(letter);
         }
+        if matches!(letter, Letter::Order(Order::Stop(_))) {
+            self.stop_ordered.store(true, Ordering::Release);
+        }
         inner.letters.push_back(letter);
-        Ok(inner.take_parked())
+        Ok(self.take_parked(&mut inner))
     }
 
     /// Puts a message in for which room was promised. `Ok(true)`: notify it.
@@ -194,7 +247,7 @@ impl<M, Y> Queue<M, Y> {
             return Err(message);
         }
         inner.letters.push_back(Letter::Message(wrap(message)));
-        Ok(inner.take_parked())
+        Ok(self.take_parked(&mut inner))
     }
 
     /// Takes room for a message that is still to be made, as the policy has it;
@@ -250,7 +303,7 @@ impl<M, Y> Queue<M, Y> {
             return Err(message);
         }
         inner.system.push_back(message);
-        inner.parked = false;
+        self.take_parked(&mut inner);
         self.urgent.store(true, Ordering::Release);
         Ok(())
     }
@@ -277,7 +330,7 @@ impl<M, Y> Queue<M, Y> {
             return Refill::Filled; // the loop looks at the system lane first
         }
         if inner.letters.is_empty() {
-            inner.parked = true;
+            self.park(&mut inner);
             if inner.letters.capacity() > KEEP_BUFFER {
                 inner.letters = VecDeque::new();
             }
@@ -299,11 +352,27 @@ impl<M, Y> Queue<M, Y> {
     pub(crate) fn park_suspended(&self) -> Refill {
         let mut inner = self.inner.lock();
         if inner.system.is_empty() {
-            inner.parked = true;
+            self.park(&mut inner);
             Refill::Parked
         } else {
             Refill::Filled
         }
+    }
+
+    /// A suspended process handles no messages, so an order to stop ends it where it is. The
+    /// reason, if there is one in the queue or in the loop's batch.
+    pub(crate) fn stop_order(&self, batch: &Batch<M>) -> Option<ExitReason> {
+        if !self.stop_ordered.load(Ordering::Acquire) {
+            return None;
+        }
+        let inner = self.inner.lock();
+        batch.iter().chain(&inner.letters).find_map(|letter| {
+            if let Letter::Order(Order::Stop(reason)) = letter {
+                Some((**reason).clone())
+            } else {
+                None
+            }
+        })
     }
 
     /// The loop has taken a letter that counts out of its batch.
@@ -399,20 +468,6 @@ impl<M, Y> Inner<M, Y> {
                 Some(Box::new(message))
             }
             _ => None,
-        }
-    }
-
-    #[inline]
-    fn take_parked(&mut self) -> bool {
-        std::mem::replace(&mut self.parked, false)
-    }
-
-    #[inline]
-    fn unpark(&mut self) -> Posted<M> {
-        if self.take_parked() {
-            Posted::Wake
-        } else {
-            Posted::Quiet
         }
     }
 }

@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 use tokio::time::Sleep;
 
 use crate::process::slot::Waiter;
-use crate::process::thread_clock;
+use crate::process::{thread_clock, unwind};
 
 /// The deadline of one wait, for those who cannot use the process's own table
 /// of waiters: a call from another runtime or a plain thread, a stop.
@@ -25,8 +25,12 @@ impl Deadline {
         let Some(after) = after else {
             return Deadline::Never;
         };
-        if Handle::try_current().is_ok() {
-            Deadline::Sleep(Box::pin(tokio::time::sleep(after)))
+        // A runtime without a timer is as good as none.
+        let sleep = Handle::try_current()
+            .ok()
+            .and_then(|_| unwind::probe(|| Box::pin(tokio::time::sleep(after))));
+        if let Some(sleep) = sleep {
+            Deadline::Sleep(sleep)
         } else {
             thread_clock::expire_after(after, waiter);
             match Instant::now().checked_add(after) {

@@ -77,6 +77,7 @@ impl CallError {
                 after: after.unwrap_or_default(),
             },
             Failure::Down(reason) => CallError::Exited(reason),
+            Failure::Deadlock(circle) => CallError::Deadlock(circle),
         }
     }
 }

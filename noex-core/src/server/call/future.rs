@@ -17,9 +17,9 @@ use crate::process::mailbox::{Full, Posted, Refused};
 use crate::process::room::Ticket;
 use crate::process::slot::{Failure, Slot, Waiter};
 use crate::process::waits::{self, Circle, Wait};
-use crate::process::{ExitReason, current, run, timers};
+use crate::process::{ExitReason, Pid, current, run, timers};
 use crate::server::behaviour::GenServer;
-use crate::server::message::{Message, System};
+use crate::server::message::{Message, ServerCell, System};
 use crate::server::target::Target;
 
 /// A call on its way: await it for the reply.
@@ -113,35 +113,36 @@ impl<S: GenServer, T: Send + 'static> Call<'_, S, T> {
         };
         let pid = cell.core().pid();
         self.slot.owned_by(pid);
+        self.phase = Phase::Sent;
         let caller = current::pid();
-        let posted = match caller {
-            None => cell.queue().post(message, Full::ByPolicy, Message::Call),
-            Some(caller) if caller == pid => return self.done(Err(CallError::CallingSelf)),
-            // A handler calls: first see whether it may wait, then leave the message.
-            Some(caller) => match cell.queue().post_if_parked(message, Message::Call) {
-                Ok(()) => Ok(Posted::Wake),
-                Err(Refused::NotParked(message)) => {
-                    match waits::begin(caller, pid, self.slot.clone()) {
-                        Ok(wait) => self.wait = Some(wait),
-                        Err(Circle(pids)) => return self.done(Err(CallError::Deadlock(pids))),
-                    }
-                    cell.queue().post(message, Full::ByPolicy, Message::Call)
-                }
-                Err(refused) => Err(refused),
-            },
+        if caller == Some(pid) {
+            return self.done(Err(CallError::CallingSelf));
+        }
+        let message = match run_here(cell, &self.slot, caller, message) {
+            Ok(wait) => return self.has_run(wait, cx),
+            Err(message) => message,
         };
-        let wake = match posted {
-            Ok(Posted::Quiet) => false,
-            Ok(Posted::Wake) => true,
+        // A handler is known to wait before the message can be seen.
+        if let Some(caller) = caller {
+            match waits::begin(caller, pid, self.slot.clone()) {
+                Ok(wait) => self.wait = Some(wait),
+                Err(Circle(pids)) => return self.done(Err(CallError::Deadlock(pids))),
+            }
+        }
+        match cell.queue().post(message, Full::ByPolicy, Message::Call) {
+            Ok(Posted::Quiet) => {}
+            Ok(Posted::Wake) => cell.notify(),
             Ok(Posted::Displaced { oldest, wake }) => {
                 drop_overloaded(oldest);
-                wake
+                if wake {
+                    cell.notify();
+                }
             }
-            Err(Refused::Newest(message) | Refused::NotParked(message)) => {
+            Err(Refused::Newest(message)) => {
                 drop_overloaded(message);
                 return self.done(Err(CallError::Overloaded));
             }
-            Err(Refused::Full(message)) => {
+            Err(Refused::Full(message) | Refused::NotParked(message)) => {
                 self.message = Some(message);
                 return self.wait_for_room(cx);
             }
@@ -150,19 +151,26 @@ impl<S: GenServer, T: Send + 'static> Call<'_, S, T> {
                 if cell.core().exit_reason().is_some() {
                     return self.done(Err(CallError::Exited(ExitReason::NoProc)));
                 }
-                false
-            }
-        };
-        if wake {
-            if run::by_caller(cell, token(&self.slot)) {
-                if let Some(Ok(answer)) = self.slot.try_take() {
-                    return self.done(Ok(answer));
-                }
-            } else {
-                cell.notify();
             }
         }
-        self.phase = Phase::Sent;
+        self.wait_for_reply(cx)
+    }
+
+    /// The server has run on this stack.
+    #[inline]
+    fn has_run(
+        &mut self,
+        wait: Option<Result<Wait, Circle>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<T, CallError>> {
+        if let Some(outcome) = self.slot.try_take() {
+            return self.outcome(outcome, cx);
+        }
+        match wait {
+            None => {}
+            Some(Ok(wait)) => self.wait = Some(wait),
+            Some(Err(Circle(pids))) => return self.done(Err(CallError::Deadlock(pids))),
+        }
         self.wait_for_reply(cx)
     }
 
@@ -222,15 +230,6 @@ impl<S: GenServer, T: Send + 'static> Call<'_, S, T> {
         if let Poll::Ready(outcome) = self.slot.poll(cx.waker()) {
             return self.outcome(outcome, cx);
         }
-        if self.wait.is_none()
-            && let Some(caller) = current::pid()
-            && let Some(pid) = self.slot.owner()
-        {
-            match waits::begin(caller, pid, self.slot.clone()) {
-                Ok(wait) => self.wait = Some(wait),
-                Err(Circle(pids)) => return self.done(Err(CallError::Deadlock(pids))),
-            }
-        }
         let waiter: Arc<dyn Waiter> = self.slot.clone();
         if !self.register(waiter) {
             // It has died, and told those who were waiting before.
@@ -239,10 +238,16 @@ impl<S: GenServer, T: Send + 'static> Call<'_, S, T> {
                 _ => self.done(Err(self.exited())),
             };
         }
-        match self.deadline.as_mut().map(|deadline| deadline.poll(cx)) {
-            Some(Poll::Ready(())) => self.failed(Failure::Expired, cx),
-            _ => Poll::Pending,
+        if self.slot.is_in_limbo() && !self.may_be_dying() {
+            // It was dropped by a panic that the handler caught, before we could be told.
+            self.slot.settle();
         }
+        self.poll_sent(cx)
+    }
+
+    fn may_be_dying(&self) -> bool {
+        let cell = self.target.cell();
+        cell.is_ok_and(|cell| cell.core().may_be_dying())
     }
 
     /// Sees to it that the wait ends with the process, and with the deadline.
@@ -294,6 +299,15 @@ impl<S: GenServer, T: Send + 'static> Call<'_, S, T> {
         };
         if matches!(failure, Failure::Dropped) && dying() {
             self.slot.reopen(cx.waker());
+            if self.wait.is_none()
+                && let Some(caller) = current::pid()
+                && let Some(pid) = self.slot.owner()
+            {
+                match waits::begin(caller, pid, self.slot.clone()) {
+                    Ok(wait) => self.wait = Some(wait),
+                    Err(Circle(pids)) => return self.done(Err(CallError::Deadlock(pids))),
+                }
+            }
             let waiter: Arc<dyn Waiter> = self.slot.clone();
             if self.register(waiter) {
                 return Poll::Pending;
@@ -306,6 +320,10 @@ impl<S: GenServer, T: Send + 'static> Call<'_, S, T> {
     fn done(&mut self, result: Result<T, CallError>) -> Poll<Result<T, CallError>> {
         self.phase = Phase::Done;
         self.wait = None;
+        if result.is_err() {
+            // Nobody waits any more, whatever still comes.
+            let _answer = self.slot.abandon();
+        }
         Poll::Ready(result)
     }
 
@@ -315,6 +333,36 @@ impl<S: GenServer, T: Send + 'static> Call<'_, S, T> {
         let reason = cell.and_then(|cell| cell.core().exit_reason().cloned());
         CallError::Exited(reason.unwrap_or(ExitReason::NoProc))
     }
+}
+
+/// Runs an idle server on this stack, with the message. The message comes back if
+/// that cannot be. Otherwise the reply is there, or the wait of the handler that called is known.
+#[inline]
+fn run_here<S: GenServer, T: Send + 'static>(
+    cell: &Arc<ServerCell<S>>,
+    slot: &Arc<Slot<T>>,
+    caller: Option<Pid>,
+    message: S::Call,
+) -> Result<Option<Result<Wait, Circle>>, S::Call> {
+    if !cell.queue().looks_idle() {
+        return Err(message);
+    }
+    let Some(claim) = run::claim(cell) else {
+        return Err(message);
+    };
+    if let Err(refused) = cell.queue().post_if_parked(message, Message::Call) {
+        return Err(refused.into_message());
+    }
+    let mut wait = None;
+    claim.run(token(slot), || {
+        // It was not answered at once: that its caller waits is known before it goes on.
+        if let Some(caller) = caller
+            && slot.is_owed()
+        {
+            wait = Some(waits::begin(caller, cell.core().pid(), slot.clone()));
+        }
+    });
+    Ok(wait)
 }
 
 impl<S: GenServer, T: Send + 'static> Future for Call<'_, S, T> {

@@ -1,8 +1,8 @@
 use std::cell::Cell;
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
-use crate::process::cell::Stage;
 use crate::process::slot::{Failure, Slot};
 use crate::process::{current, table};
 
@@ -89,8 +89,8 @@ impl<T> Drop for ReplyTo<T> {
 
 #[cold]
 fn dropped<T>(slot: &Arc<Slot<T>>) {
-    current::answered(token(slot));
     if OVERLOADED.get() {
+        current::answered(token(slot));
         slot.fail(Failure::Overloaded);
         return;
     }
@@ -101,18 +101,21 @@ fn dropped<T>(slot: &Arc<Slot<T>>) {
         && let Some(process) = owner.and_then(table::find)
     {
         let core = process.core();
-        if core.stage() >= Stage::Exiting {
-            slot.into_limbo();
-            return;
-        }
         if std::thread::panicking() {
             core.note_unwound();
+        }
+        if core.may_be_dying() {
             slot.into_limbo();
             return;
         }
     }
+    current::answered(token(slot));
     slot.fail(Failure::Dropped);
 }
+
+// A slot is never seen half written.
+impl<T> UnwindSafe for ReplyTo<T> {}
+impl<T> RefUnwindSafe for ReplyTo<T> {}
 
 impl<T> fmt::Debug for ReplyTo<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,15 +2,15 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use thiserror::Error;
 
-use crate::process::{ExitReason, Pid};
-use crate::server::behaviour::GenServer;
-use crate::server::message::ServerCell;
+use crate::process::Pid;
 
 /// A message that was not taken, handed back with the cause.
 pub struct SendError<M> {
-    message: M,
+    // In a lock only to be `Sync`, as an error has to be for `?`, when the message is not.
+    message: Mutex<M>,
     failure: SendFailure,
 }
 
@@ -21,9 +21,9 @@ pub enum SendFailure {
     /// The mailbox is full. `cast_wait` waits for room.
     #[error("the server's mailbox is full")]
     Full,
-    /// The server is ending or has ended.
-    #[error("the server has ended: {0}")]
-    Exited(ExitReason),
+    /// The server has ended, or is ending and takes nothing any more.
+    #[error("the server has ended")]
+    NoProc,
     /// Nobody has the name.
     #[error("no process is registered as {name:?}")]
     NotRegistered {
@@ -48,17 +48,12 @@ pub enum SendFailure {
     Deadlock(Vec<Pid>),
 }
 
-impl SendFailure {
-    pub(crate) fn exited<S: GenServer>(cell: &ServerCell<S>) -> Self {
-        let core = cell.core();
-        let reason = core.exit_reason().map(|_| ExitReason::NoProc);
-        SendFailure::Exited(reason.unwrap_or(ExitReason::Shutdown))
-    }
-}
-
 impl<M> SendError<M> {
     pub(crate) fn new(message: M, failure: SendFailure) -> Self {
-        SendError { message, failure }
+        SendError {
+            message: Mutex::new(message),
+            failure,
+        }
     }
 
     /// Why it was not taken.
@@ -66,14 +61,9 @@ impl<M> SendError<M> {
         &self.failure
     }
 
-    /// The message.
-    pub fn message(&self) -> &M {
-        &self.message
-    }
-
     /// The message back.
     pub fn into_message(self) -> M {
-        self.message
+        self.message.into_inner()
     }
 }
 

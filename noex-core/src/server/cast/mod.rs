@@ -56,6 +56,6 @@ fn settle<S: GenServer, T>(
         Err(Refused::Full(message) | Refused::NotParked(message)) => {
             Err(SendError::new(message, SendFailure::Full))
         }
-        Err(Refused::Closed(message)) => Err(SendError::new(message, SendFailure::exited(cell))),
+        Err(Refused::Closed(message)) => Err(SendError::new(message, SendFailure::NoProc)),
     }
 }

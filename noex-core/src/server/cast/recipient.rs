@@ -64,7 +64,7 @@ where
                 Ok(())
             }
             Err(Refused::Newest(())) => Ok(()),
-            Err(Refused::Closed(())) => Err(SendError::new(message, SendFailure::exited(cell))),
+            Err(Refused::Closed(())) => Err(SendError::new(message, SendFailure::NoProc)),
             Err(Refused::Full(()) | Refused::NotParked(())) => {
                 Err(SendError::new(message, SendFailure::Full))
             }

@@ -73,7 +73,7 @@ impl<S: GenServer> Future for CastWait<'_, S> {
             };
             let ticket = if full { Ticket::new(cell) } else { None };
             let Some(ticket) = ticket else {
-                return Poll::Ready(Err(SendError::new(message, SendFailure::exited(cell))));
+                return Poll::Ready(Err(SendError::new(message, SendFailure::NoProc)));
             };
             // A handler that waits for room stands still like one that waits for a reply.
             if let Some(me) = current::pid() {
@@ -113,7 +113,7 @@ impl<S: GenServer> Future for CastWait<'_, S> {
             }
             Err(_) => message,
         };
-        Poll::Ready(Err(SendError::new(refused, SendFailure::exited(cell))))
+        Poll::Ready(Err(SendError::new(refused, SendFailure::NoProc)))
     }
 }
 

@@ -11,7 +11,7 @@ use super::{Context, GenServer};
 use crate::process::Pid;
 use crate::process::hub::Hub;
 use crate::process::mailbox::Letter;
-use crate::process::timers::{self, TimerId};
+use crate::process::timers::{self, Action, TimerId};
 use crate::server::message::{Message, ServerCell};
 
 impl<S: GenServer> Context<S> {
@@ -95,14 +95,13 @@ fn send_message_after<S: GenServer>(
     message: Message<S>,
 ) -> Option<TimerId> {
     let target = Arc::downgrade(cell);
-    let mut message = Some(message);
     let at = timers::after(cell.core().hub().now(), delay);
-    add(cell, at, move || {
-        if let (Some(target), Some(message)) = (target.upgrade(), message.take()) {
+    let fire = move || {
+        if let Some(target) = target.upgrade() {
             target.post_uncounted(Letter::Notice(message));
         }
-        None
-    })
+    };
+    add(cell, at, Action::Once(Box::new(fire)))
 }
 
 pub(crate) fn send_interval<S: GenServer>(
@@ -118,7 +117,8 @@ where
     let queued = Arc::new(AtomicBool::new(false));
     let message = Arc::new(message);
     let mut due = timers::after(cell.core().hub().now(), period);
-    let id = add(cell, due, move || {
+    let at = due;
+    let fire = move || {
         let target = target.upgrade()?;
         if !queued.swap(true, Ordering::AcqRel) {
             let (queued, message) = (queued.clone(), message.clone());
@@ -136,19 +136,16 @@ where
             due = timers::after(now, period);
         }
         Some(due)
-    });
+    };
+    let id = add(cell, at, Action::Again(Box::new(fire)));
     Timer::new(cell, id)
 }
 
-fn add<S: GenServer>(
-    cell: &Arc<ServerCell<S>>,
-    at: Instant,
-    action: impl FnMut() -> Option<Instant> + Send + 'static,
-) -> Option<TimerId> {
+fn add<S: GenServer>(cell: &Arc<ServerCell<S>>, at: Instant, action: Action) -> Option<TimerId> {
     let core = cell.core();
     let hub = core.hub();
     core.note_timer();
-    let id = hub.timers().add(core.pid(), at, Box::new(action));
+    let id = hub.timers().add(core.pid(), at, action);
     if !core.is_alive() {
         hub.timers().cancel_all(core.pid());
     }

@@ -50,6 +50,18 @@ pub enum StartError {
     },
 }
 
+/// Equal when they would be told in the same words.
+impl PartialEq for StartError {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (StartError::Error(a), StartError::Error(b)) => a.to_string() == b.to_string(),
+            (a, b) => a.to_string() == b.to_string(),
+        }
+    }
+}
+
+impl Eq for StartError {}
+
 impl StartError {
     pub(crate) fn from_reason(reason: ExitReason) -> Self {
         match reason {

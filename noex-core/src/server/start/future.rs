@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use super::error::StartError;
 use super::options::{CallersRun, Start};
-use crate::process::cell::{Cell, CoreOptions, Process, Stage};
+use crate::process::cell::{Cell, CoreOptions, Process};
 use crate::process::hub::Hub;
 use crate::process::slot::{Failure, Slot, Waiter};
 use crate::process::waits::{self, Wait};
-use crate::process::{ExitReason, current, relate, run, timers};
+use crate::process::{ExitReason, Pid, current, relate, run, timers};
 use crate::server::behaviour::GenServer;
 use crate::server::message::ServerCell;
 use crate::server::serve::serve;
@@ -46,6 +46,9 @@ impl Waiter for Starting {
     fn expire(&self) {
         self.0.expire();
     }
+    fn deadlock(&self, circle: &[Pid]) {
+        self.0.deadlock(circle);
+    }
     fn settle(&self) {}
     fn started(&self) {
         let _ = self.0.complete(());
@@ -61,13 +64,31 @@ impl<S: GenServer> Start<S> {
             Ok(cell) => cell,
             Err(error) => return self.done(Err(error)),
         };
-        if !run::by_caller(&cell, current::INIT) {
+        // A server that starts another stands still until that has started. This is known
+        // before anybody else can run the new one.
+        let caller = current::pid();
+        let pid = cell.core().pid();
+        let mut starting = None;
+        let mut wait = None;
+        let mut begin_wait = || {
+            let starting = starting.insert(Arc::new(Starting(Slot::new())));
+            starting.0.owned_by(pid);
+            wait = caller.and_then(|caller| waits::begin(caller, pid, starting.clone()).ok());
+        };
+        if let Some(claim) = run::claim(&cell) {
+            claim.run(current::INIT, || {
+                if !cell.core().has_served() {
+                    begin_wait();
+                }
+            });
+        } else {
+            begin_wait();
             cell.notify();
         }
         if let Some(result) = outcome(&cell) {
             return self.done(result);
         }
-        let starting = Arc::new(Starting(Slot::new()));
+        let starting = starting.unwrap_or_else(|| Arc::new(Starting(Slot::new())));
         let _ = starting.0.poll(cx.waker());
         let due = self
             .options
@@ -79,9 +100,6 @@ impl<S: GenServer> Start<S> {
             return self.done(result);
         }
         debug_assert!(registered, "a dead process has an outcome");
-        // A server that starts another stands still until that has started.
-        let wait = current::pid()
-            .and_then(|me| waits::begin(me, cell.core().pid(), starting.clone()).ok());
         self.phase = Phase::Init {
             cell,
             starting,
@@ -113,16 +131,23 @@ impl<S: GenServer> Start<S> {
             // Its runtime was shut down in this moment.
             return Err(StartError::NoRuntime);
         }
-        if let Some(claim) = &self.options.claim {
-            let server = ServerRef::from_cell(cell.clone());
-            if let Err(error) = claim.claim(&server) {
-                run::discard(&cell);
-                return Err(error);
-            }
-        }
         if let Some(parent) = self.options.parent {
             let process: Arc<dyn Process> = cell.clone();
             relate::link(&process, parent);
+        }
+        if let Some(claim) = &self.options.claim {
+            // From here on others find it, and may call it or kill it.
+            let server = ServerRef::from_cell(cell.clone());
+            if let Err(error) = claim.claim(&server) {
+                if let Some(Err(cause)) = outcome(&cell) {
+                    return Err(cause); // it was killed by somebody who found the name
+                }
+                if let Some(parent) = self.options.parent {
+                    relate::unlink(&*cell, parent);
+                }
+                run::discard(&cell);
+                return Err(error);
+            }
         }
         Ok(cell)
     }
@@ -217,9 +242,8 @@ impl<S: GenServer> Drop for Start<S> {
             Phase::Init { cell, .. } => cell,
             Phase::Fresh | Phase::Late(..) | Phase::Done => return,
         };
-        if cell.core().stage() == Stage::Starting {
-            let process: Arc<dyn Process> = cell.clone();
-            relate::kill(&process);
-        }
+        // Also if `init` has returned meanwhile: nobody was told of it.
+        let process: Arc<dyn Process> = cell.clone();
+        relate::kill(&process);
     }
 }
