@@ -132,7 +132,11 @@ mod tests {
         assert_eq!(sched.acquire(Runner::Caller), Acquired::Busy);
         assert!(!sched.notify(), "the runner will see it");
         assert!(sched.release(), "and has to pass it on");
-        assert_eq!(sched.acquire(Runner::Caller), Acquired::Busy, "the driver will");
+        assert_eq!(
+            sched.acquire(Runner::Caller),
+            Acquired::Busy,
+            "the driver will"
+        );
         assert_eq!(sched.acquire(Runner::Driver), Acquired::Yes);
         assert!(!sched.release());
         assert_eq!(sched.acquire(Runner::Caller), Acquired::Yes, "unasked");

@@ -163,7 +163,7 @@ impl<T> Slot<T> {
     }
 
     /// The answering end is dropped while its process unwinds or exits.
-    pub(crate) fn into_limbo(&self) {
+    pub(crate) fn leave_in_limbo(&self) {
         let mut state = self.state.lock();
         if let State::Open(waker) = &mut *state {
             let waker = waker.take();
@@ -275,13 +275,13 @@ mod tests {
     #[test]
     fn limbo_ends_in_dropped_or_in_a_reason() {
         let survived = Slot::<()>::new();
-        survived.into_limbo();
+        survived.leave_in_limbo();
         assert!(survived.try_take().is_none());
         survived.settle();
         assert!(matches!(survived.try_take(), Some(Err(Failure::Dropped))));
 
         let died = Slot::<()>::new();
-        died.into_limbo();
+        died.leave_in_limbo();
         died.down(&ExitReason::Shutdown);
         died.settle();
         assert!(matches!(died.try_take(), Some(Err(Failure::Down(_)))));

@@ -73,12 +73,11 @@ pub(crate) fn begin_forced(from: Pid, to: Pid, waiter: Arc<dyn Waiter>) -> Wait 
     current::publish(|below, above| graph.add(below, above, None));
     let mut losers = Vec::new();
     while let Some(path) = graph.path(to, from) {
-        let Some((last, id, loser)) = graph.closing(&path) else {
+        let Some(edge) = graph.take_last(&path) else {
             break;
         };
-        graph.remove(last, id);
         // A wait on a stack finds the circle by itself when it is recorded as a wait.
-        losers.extend(loser.map(|loser| (loser, path)));
+        losers.extend(edge.waiter.map(|loser| (loser, path)));
     }
     let id = graph.add(from, to, Some(waiter));
     drop(graph);
@@ -120,14 +119,16 @@ impl Graph {
         }
     }
 
-    /// The last edge of a path.
-    fn closing(&self, path: &[Pid]) -> Option<(Pid, u64, Option<Arc<dyn Waiter>>)> {
+    /// Takes out the last edge of a path.
+    fn take_last(&mut self, path: &[Pid]) -> Option<Edge> {
         let [.., from, to] = path else {
             return None;
         };
-        let mut out = self.edges.as_ref()?.get(from)?.iter();
-        let edge = out.find(|edge| edge.to == *to && edge.stands())?;
-        Some((*from, edge.id, edge.waiter.clone()))
+        let out = self.edges.as_mut()?.get_mut(from)?;
+        let at = out
+            .iter()
+            .position(|edge| edge.to == *to && edge.stands())?;
+        Some(out.swap_remove(at))
     }
 
     /// The way from `start` to `end` along waits that still stand.

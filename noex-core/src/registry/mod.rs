@@ -1,6 +1,6 @@
 //! Names for processes, which clean up after themselves.
 //!
-//! There is one [global](global) registry for the names of servers, and
+//! There is one [global] registry for the names of servers, and
 //! [`Registry`] makes others, with keys and values of any type. A process that dies has
 //! let go of all its keys before anybody hears of its death.
 

@@ -16,9 +16,13 @@ use super::keyed::Registry;
 use crate::server::start::await_start;
 use crate::server::{GenServer, ServerRef, StartError};
 
+/// A `WeakShared<Starting<S>>` of some `S`.
+type AnyStart = Arc<dyn Any + Send + Sync>;
+type Token = Arc<()>;
+
 pub(super) struct Starts<K> {
     /// Each with a token, which tells it from a later one under the same key.
-    under_way: Mutex<HashMap<K, (Arc<dyn Any + Send + Sync>, Arc<()>)>>,
+    under_way: Mutex<HashMap<K, (AnyStart, Token)>>,
 }
 
 type Started<S> = Result<ServerRef<S>, StartError>;
@@ -54,7 +58,7 @@ impl<K: Eq + Hash + Clone> Starts<K> {
                 return Some(known); // and `new` is dropped, which is another token
             }
         }
-        let weak: Arc<dyn Any + Send + Sync> = Arc::new(new.downgrade()?);
+        let weak: AnyStart = Arc::new(new.downgrade()?);
         let before = under_way.insert(key.clone(), (weak, token));
         drop(under_way);
         drop(before);
@@ -65,7 +69,7 @@ impl<K: Eq + Hash + Clone> Starts<K> {
 /// Takes a start out of those under way when it is dropped.
 struct Entry<K> {
     starts: Arc<Starts<K>>,
-    token: Arc<()>,
+    token: Token,
 }
 
 impl<K> Drop for Entry<K> {

@@ -225,6 +225,6 @@ struct Answer<R>(Arc<Slot<R>>);
 
 impl<R> Drop for Answer<R> {
     fn drop(&mut self) {
-        self.0.into_limbo();
+        self.0.leave_in_limbo();
     }
 }

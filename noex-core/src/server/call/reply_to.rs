@@ -105,7 +105,7 @@ fn dropped<T>(slot: &Arc<Slot<T>>) {
             core.note_unwound();
         }
         if core.may_be_dying() {
-            slot.into_limbo();
+            slot.leave_in_limbo();
             return;
         }
     }
