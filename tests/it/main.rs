@@ -10,11 +10,12 @@ mod support;
 
 mod calls;
 mod introspection;
+mod layers;
 mod links;
 mod mailbox;
 mod peers;
+mod quickstart;
 mod registry;
 mod server;
-mod smoke;
 mod supervisor;
 mod timers;

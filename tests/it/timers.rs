@@ -148,7 +148,7 @@ async fn a_timer_cancelled_at_once_says_how_long_it_had_and_never_fires() {
     assert_eq!(later.remaining(), Some(secs(6)));
     assert_eq!(later.clone().cancel(), Some(secs(6)));
     tokio::time::sleep(secs(60)).await;
-    assert_eq!(came(&clock).await, []);
+    assert!(came(&clock).await.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -285,7 +285,7 @@ async fn a_timer_beyond_all_time_neither_fires_nor_panics_and_can_be_cancelled()
             .iter()
             .all(|timer| timer.cancel().is_some_and(|left| left > secs(3600)))
     );
-    assert_eq!(came(&clock).await, []);
+    assert!(came(&clock).await.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
