@@ -1,21 +1,20 @@
 //! The cell: a process as everything else holds it.
 //!
-//! One allocation has the mailbox and all that is known of the process; a second
-//! one is its loop, a future that owns the state. The loop is not a tokio task. It is
+//! One allocation has the mailbox and all that is known of the process; others are
+//! its loop and the state that this owns. The loop is not a tokio task. It is
 //! polled by whoever gets to run the process (see [`run`](super::run)).
 
 use std::any::Any;
-use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::task::{Wake, Waker};
+use std::task::{Context, Wake, Waker};
 
-use futures::task::AtomicWaker;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 use tracing::Span;
 
+use super::current;
 use super::exit_reason::ExitReason;
 use super::hub::Hub;
 use super::kind::MessageKind;
@@ -23,7 +22,7 @@ use super::mailbox::{Letter, Mailbox, Order, Queue};
 use super::pace::Pace;
 use super::pid::Pid;
 use super::relations::Relations;
-use super::run;
+use super::run::{self, Ran};
 use super::sched::{Driver, Sched};
 use super::slot::Waiter;
 use super::timers::Action;
@@ -48,16 +47,16 @@ pub(crate) struct Core {
     has_timers: AtomicBool,
     /// Its handlers run in a span of their own.
     has_span: AtomicBool,
-    /// A reply port was dropped by this process while it unwound.
-    unwound: AtomicBool,
+    /// A reply port was dropped by this process in the present poll of its handler.
+    dropped_port: AtomicBool,
     callers_may_run: bool,
     pub(super) pace: Pace,
     /// Messages the loop may still handle before it lets go.
     budget: AtomicU32,
     handled: AtomicU64,
     undelivered: AtomicU64,
-    pub(super) driver: AtomicWaker,
-    pub(super) loop_: Mutex<Loop>,
+    /// Wakes the driver task, once there is one.
+    pub(super) driver: OnceLock<Waker>,
     pub(super) waiters: Waiters,
     pub(super) relations: Relations,
     /// The reason of an exit signal that ended it.
@@ -65,12 +64,27 @@ pub(crate) struct Core {
     exit: OnceLock<ExitReason>,
 }
 
-pub(crate) type LoopFuture = Pin<Box<dyn Future<Output = Ending> + Send>>;
+/// What a process does when it runs. `M` is a message of its user lane.
+pub(crate) trait Loop<M>: Send {
+    /// Handles what there is to handle. `first` is a message that its sender hands over there and
+    /// then: it is given only to a loop that is parked.
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>, first: Option<M>) -> Polled;
+}
+
+/// Where a loop has come to.
+pub(crate) enum Polled {
+    /// There is nothing to do, or others are to have their turn.
+    LetGo,
+    /// A handler waits for something, and will have the loop woken.
+    Waits,
+    Ended(Ending),
+}
+
+pub(crate) type BoxedLoop<M> = Pin<Box<dyn Loop<M>>>;
 
 /// The part of the cell that only the runner touches.
-#[derive(Default)]
-pub(crate) struct Loop {
-    pub(super) future: Option<LoopFuture>,
+pub(crate) struct Runnable<M> {
+    pub(super) loop_: Option<BoxedLoop<M>>,
     pub(super) waker: Option<Waker>,
     pub(super) span: Option<Box<Span>>,
 }
@@ -132,14 +146,13 @@ impl Core {
             declined: AtomicBool::new(false),
             has_timers: AtomicBool::new(false),
             has_span: AtomicBool::new(false),
-            unwound: AtomicBool::new(false),
+            dropped_port: AtomicBool::new(false),
             callers_may_run: options.callers_may_run,
             pace: Pace::new(),
             budget: AtomicU32::new(0),
             handled: AtomicU64::new(0),
             undelivered: AtomicU64::new(0),
-            driver: AtomicWaker::new(),
-            loop_: Mutex::default(),
+            driver: OnceLock::new(),
             waiters: Waiters::default(),
             relations: Relations::default(),
             ordered: OnceLock::new(),
@@ -284,24 +297,45 @@ impl Core {
         self.has_span.store(true, Ordering::Relaxed);
     }
 
-    pub(crate) fn note_unwound(&self) {
-        self.unwound.store(true, Ordering::Relaxed);
+    /// A reply port is dropped by this process itself. Until its handler comes back nobody knows
+    /// whether that is the end.
+    pub(crate) fn note_dropped_port(&self) {
+        self.dropped_port.store(true, Ordering::Relaxed);
     }
 
     /// Whether what its handler drops is dropped on its way out, for all that is known.
     pub(crate) fn may_be_dying(&self) -> bool {
-        self.unwound.load(Ordering::Relaxed)
-            || self.stage() >= Stage::Exiting
-            || self.is_interrupted(Interrupt::Exit)
+        self.dropped_port.load(Ordering::Relaxed) || self.is_dying()
     }
 
-    /// A handler has come back: who was left in limbo by a panic that it caught
-    /// itself is told that the reply was only dropped.
+    pub(crate) fn is_dying(&self) -> bool {
+        self.stage() >= Stage::Exiting || self.is_interrupted(Interrupt::Exit)
+    }
+
+    /// A handler has come back, or waits: who was left in limbo by it is told that the reply
+    /// was only dropped.
     #[inline]
-    pub(crate) fn settle_unwound(&self) {
-        if self.unwound.load(Ordering::Relaxed) {
-            self.unwound.store(false, Ordering::Relaxed);
+    pub(crate) fn settle_dropped_ports(&self) {
+        if self.dropped_port.load(Ordering::Relaxed) {
+            self.dropped_port.store(false, Ordering::Relaxed);
+            current::dropper_ends(self.pid, false);
             self.waiters.settle();
+        }
+    }
+
+    /// It is on its way out: who was left in limbo will have the reason.
+    pub(crate) fn exiting(&self) {
+        self.set_stage(Stage::Exiting);
+        if self.dropped_port.load(Ordering::Relaxed) {
+            current::dropper_ends(self.pid, true);
+            self.waiters.owner_ends();
+        }
+    }
+
+    /// Before its first poll there is no waker, nor a need for one.
+    pub(super) fn wake_driver(&self) {
+        if let Some(driver) = self.driver.get() {
+            driver.wake_by_ref();
         }
     }
 
@@ -319,6 +353,12 @@ impl Core {
         let left = self.budget.load(Ordering::Relaxed);
         self.budget.store(left.saturating_sub(1), Ordering::Relaxed);
         left > 0
+    }
+
+    /// The loop, which had not looked at the mailbox, is about to. `false`: it need not.
+    #[inline]
+    pub(crate) fn take_notification(&self) -> bool {
+        self.sched.take_notification()
     }
 
     /// The loop lets go although there is more to do.
@@ -365,6 +405,10 @@ pub(crate) trait Process: Send + Sync {
     fn post_order(self: Arc<Self>, order: Order) -> bool;
     /// There is something to do: sees to it that somebody runs the loop.
     fn ring(self: Arc<Self>);
+    /// The driver's turn.
+    fn drive(&self) -> Ran;
+    /// Its runtime is gone: ends it as well as can be.
+    fn end_with_runtime(&self);
     /// Closes the mailbox. What was in it is to be dropped when callers know the reason.
     fn close_mailbox(&self) -> Option<Box<dyn Any + Send>>;
     fn mailbox_len(&self) -> usize;
@@ -377,6 +421,7 @@ pub(crate) trait Process: Send + Sync {
 pub(crate) struct Cell<M, Y> {
     core: Core,
     queue: Queue<M, Y>,
+    pub(super) runnable: Mutex<Runnable<M>>,
 }
 
 impl<M: Send + 'static, Y: Send + 'static> Cell<M, Y> {
@@ -385,6 +430,11 @@ impl<M: Send + 'static, Y: Send + 'static> Cell<M, Y> {
         Arc::new(Cell {
             core: Core::new(hub, options),
             queue: Queue::new(mailbox),
+            runnable: Mutex::new(Runnable {
+                loop_: None,
+                waker: None,
+                span: None,
+            }),
         })
     }
 
@@ -406,7 +456,7 @@ impl<M: Send + 'static, Y: Send + 'static> Cell<M, Y> {
 
     pub(crate) fn wake_driver(self: &Arc<Self>) {
         match self.core.sched.driver() {
-            Driver::Wake => self.core.driver.wake(),
+            Driver::Wake => self.core.wake_driver(),
             Driver::Spawn => run::spawn_driver(self.clone()),
             Driver::Gone => run::runtime_gone(self.clone()),
         }
@@ -484,6 +534,14 @@ impl<M: Send + 'static, Y: Send + 'static> Process for Cell<M, Y> {
 
     fn ring(self: Arc<Self>) {
         self.notify();
+    }
+
+    fn drive(&self) -> Ran {
+        run::drive(self)
+    }
+
+    fn end_with_runtime(&self) {
+        run::end_with_runtime(self);
     }
 
     fn close_mailbox(&self) -> Option<Box<dyn Any + Send>> {

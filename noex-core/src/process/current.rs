@@ -12,12 +12,21 @@ use super::watchdog::Lookout;
 
 struct Frame {
     pid: Pid,
-    /// The frame below waits for this one, until it is answered.
-    awaited: bool,
+    awaited: Awaited,
     /// Which answer it waits for: the slot's address, 0 for the end of `init`.
     token: usize,
     /// Its edge in the wait-for graph, once somebody above had to wait.
     edge: Option<u64>,
+}
+
+/// Whether the frame below waits for this one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Awaited {
+    No,
+    Yes,
+    /// It does only if this one is on its way out: the answer was dropped, and can only be
+    /// the reason of the end.
+    IfItEnds,
 }
 
 struct Stack {
@@ -63,15 +72,35 @@ pub(crate) fn depth() -> usize {
 /// The answer is given: the frame below does not wait any longer.
 #[inline]
 pub(crate) fn answered(token: usize) {
+    now_awaited(Awaited::No, |frame| {
+        frame.awaited == Awaited::Yes && frame.token == token
+    });
+}
+
+/// The answer was dropped by the process that owes it.
+pub(crate) fn answer_dropped(token: usize) {
+    now_awaited(Awaited::IfItEnds, |frame| {
+        frame.awaited == Awaited::Yes && frame.token == token
+    });
+}
+
+/// The process, which may have dropped an answer, is on its way out, or has survived.
+pub(crate) fn dropper_ends(pid: Pid, ends: bool) {
+    let awaited = if ends { Awaited::Yes } else { Awaited::No };
+    now_awaited(awaited, |frame| {
+        frame.awaited == Awaited::IfItEnds && frame.pid == pid
+    });
+}
+
+#[inline]
+fn now_awaited(awaited: Awaited, which: impl Fn(&Frame) -> bool) {
     let _ = STACK.try_with(|stack| {
         let edge = {
             let frames = &mut stack.borrow_mut().frames;
             // A server run by another may be the one that answers for it.
-            let at = (1..frames.len())
-                .rev()
-                .find(|&at| frames[at].awaited && frames[at].token == token);
+            let at = (1..frames.len()).rev().find(|&at| which(&frames[at]));
             at.and_then(|at| {
-                frames[at].awaited = false;
+                frames[at].awaited = awaited;
                 let edge = frames[at].edge.take()?;
                 Some((frames[at - 1].pid, edge))
             })
@@ -88,7 +117,7 @@ pub(crate) fn publish(mut add: impl FnMut(Pid, Pid) -> u64) {
     let _ = STACK.try_with(|stack| {
         let frames = &mut stack.borrow_mut().frames;
         for at in (1..frames.len()).rev() {
-            if !frames[at].awaited {
+            if frames[at].awaited != Awaited::Yes {
                 break;
             }
             let (below, above) = (frames[at - 1].pid, frames[at].pid);
@@ -103,8 +132,8 @@ pub(crate) fn enter(pid: Pid, how: Entered) -> Guard {
     let _ = STACK.try_with(|stack| {
         let stack = &mut *stack.borrow_mut();
         let (awaited, token) = match how {
-            Entered::Alone => (false, INIT),
-            Entered::For(token) => (!stack.frames.is_empty(), token),
+            Entered::For(token) if !stack.frames.is_empty() => (Awaited::Yes, token),
+            Entered::For(_) | Entered::Alone => (Awaited::No, INIT),
         };
         stack.frames.push(Frame {
             pid,
@@ -178,6 +207,13 @@ mod tests {
             answered(5);
             answered(4);
             assert_eq!(published(), [], "b has answered a");
+        }
+        {
+            let _b = enter(b, Entered::For(6));
+            answer_dropped(6);
+            assert_eq!(published(), [], "b has dropped the answer");
+            dropper_ends(b, true);
+            assert_eq!(published(), [(a, b)], "but it ends, and a waits for why");
         }
         assert_eq!(pid(), Some(a));
         drop(alone);

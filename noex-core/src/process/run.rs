@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use super::cell::{Cell, Ending, Interrupt, LoopFuture, Process, Stage};
+use super::cell::{BoxedLoop, Cell, Ending, Interrupt, Polled, Process, Stage};
 use super::current::{self, Entered};
 use super::death;
 use super::exit_reason::ExitReason;
@@ -35,7 +35,7 @@ const DRIVER_ROUNDS: u32 = 4;
 const LAST_POLLS: u32 = 64;
 
 #[derive(Debug, PartialEq, Eq)]
-enum Ran {
+pub(crate) enum Ran {
     /// Nothing is left to do for now.
     Parked,
     /// Something came up: the driver has to be woken for it.
@@ -48,17 +48,17 @@ enum Ran {
 }
 
 /// Gives the new process its loop and makes it known by its pid.
-pub(crate) fn launch<M, Y>(cell: &Arc<Cell<M, Y>>, future: LoopFuture)
+pub(crate) fn launch<M, Y>(cell: &Arc<Cell<M, Y>>, loop_: BoxedLoop<M>)
 where
     M: Send + 'static,
     Y: Send + 'static,
 {
     let core = cell.core();
     {
-        let mut loop_ = core.loop_.lock();
-        loop_.future = Some(future);
-        loop_.waker = Some(Waker::from(cell.clone()));
-        loop_.span = super::logs::span(core).map(Box::new);
+        let mut runnable = cell.runnable.lock();
+        runnable.loop_ = Some(loop_);
+        runnable.waker = Some(Waker::from(cell.clone()));
+        runnable.span = super::logs::span(core).map(Box::new);
     }
     table::insert(cell.clone());
     if core.hub().is_closed() {
@@ -77,7 +77,7 @@ where
     core.set_stage(Stage::Dead);
     core.sched.retire();
     let _known = table::remove(core.pid());
-    let _never_polled = std::mem::take(&mut *core.loop_.lock());
+    let _never_polled = cell.take_loop();
 }
 
 /// The right to run an idle process on the caller's stack. Given up by dropping it.
@@ -107,18 +107,41 @@ where
 }
 
 impl<M: Send + 'static, Y: Send + 'static> Claim<'_, M, Y> {
-    /// Runs the process. `token` tells which answer the caller waits for. If the loop
-    /// lets go without having ended, `before_others` runs before anybody else can run it.
+    /// Has a new process run its `init`. If that is not over at once, `before_others` runs
+    /// before anybody else can run the process.
+    pub(crate) fn init(self, before_others: impl FnOnce()) {
+        self.run(None, Entered::For(current::INIT), 0, before_others);
+    }
+
+    /// Hands over a message, which the loop handles at once, and then some of what has come
+    /// meanwhile. The message comes back when the process is not parked. `token` tells which
+    /// answer the caller waits for. If the loop lets go without having ended,
+    /// `before_others` runs before anybody else can run it.
     #[inline]
-    pub(crate) fn run(self, token: usize, before_others: impl FnOnce()) {
+    pub(crate) fn hand_over<T>(
+        self,
+        message: T,
+        wrap: impl FnOnce(T) -> M,
+        token: usize,
+        before_others: impl FnOnce(),
+    ) -> Result<(), T> {
+        if !self.cell.queue().is_parked() || self.cell.core().is_suspended() {
+            return Err(message);
+        }
+        self.run(
+            Some(wrap(message)),
+            Entered::For(token),
+            CALLER_BUDGET,
+            before_others,
+        );
+        Ok(())
+    }
+
+    #[inline]
+    fn run(self, first: Option<M>, how: Entered, budget: u32, before_others: impl FnOnce()) {
         let core = self.cell.core();
-        let budget = if token == current::INIT {
-            0
-        } else {
-            CALLER_BUDGET
-        };
         let begun = core.pace.begin();
-        let polled = poll(&**self.cell, Entered::For(token), budget, before_others);
+        let polled = poll(self.cell, first, how, budget, before_others);
         core.pace.end(begun);
         if polled.is_ready() {
             // It is dead: there is nothing to give up.
@@ -136,15 +159,19 @@ impl<M: Send + 'static, Y: Send + 'static> Drop for Claim<'_, M, Y> {
     }
 }
 
-fn run(process: &dyn Process, runner: Runner, how: Entered, budget: u32) -> Ran {
-    let core = process.core();
+fn run<M, Y>(cell: &Cell<M, Y>, runner: Runner, budget: u32) -> Ran
+where
+    M: Send + 'static,
+    Y: Send + 'static,
+{
+    let core = cell.core();
     match core.sched.acquire(runner) {
         Acquired::Yes => {}
         Acquired::Busy => return Ran::Busy,
         Acquired::Idle => return Ran::Idle,
         Acquired::Dead => return Ran::Ended,
     }
-    match poll(process, how, budget, || ()) {
+    match poll(cell, None, Entered::Alone, budget, || ()) {
         Poll::Pending => {
             if core.sched.release() {
                 Ran::Notified
@@ -158,56 +185,73 @@ fn run(process: &dyn Process, runner: Runner, how: Entered, budget: u32) -> Ran 
 
 /// Polls the loop once; the scheduler has given the right to. When it has ended
 /// the process is dead on return.
-fn poll(
-    process: &dyn Process,
+#[inline]
+fn poll<M, Y>(
+    cell: &Cell<M, Y>,
+    first: Option<M>,
     how: Entered,
     budget: u32,
     before_others: impl FnOnce(),
-) -> Poll<()> {
-    let core = process.core();
-    let Some(mut loop_) = core.loop_.try_lock() else {
+) -> Poll<()>
+where
+    M: Send + 'static,
+    Y: Send + 'static,
+{
+    let core = cell.core();
+    let Some(mut runnable) = cell.runnable.try_lock() else {
         debug_assert!(false, "the scheduler lets one runner in");
         return Poll::Pending;
     };
-    let loop_ = &mut *loop_;
-    let (Some(future), Some(waker)) = (&mut loop_.future, &loop_.waker) else {
+    let runnable = &mut *runnable;
+    let (Some(loop_), Some(waker)) = (&mut runnable.loop_, &runnable.waker) else {
         return Poll::Pending; // not launched yet
     };
     core.set_budget(budget);
-    if loop_.span.is_none() {
+    if runnable.span.is_none() {
         // A subscriber may have come since the start.
-        loop_.span = super::logs::span(core).map(Box::new);
+        runnable.span = super::logs::span(core).map(Box::new);
     }
     let _frame = current::enter(core.pid(), how);
-    let _span = loop_.span.as_ref().map(|span| span.enter());
-    let polled = unwind::catch(|| future.as_mut().poll(&mut Context::from_waker(waker)));
+    let _span = runnable.span.as_ref().map(|span| span.enter());
+    let polled = unwind::catch(|| loop_.as_mut().poll(&mut Context::from_waker(waker), first));
     let ending = match polled {
-        Ok(Poll::Pending) => {
+        Ok(Polled::LetGo) => {
             before_others();
             return Poll::Pending;
         }
-        Ok(Poll::Ready(ending)) => ending,
+        Ok(Polled::Waits) => {
+            // It may be parked, if the message was handed over; it is not any more.
+            cell.queue().unpark();
+            before_others();
+            return Poll::Pending;
+        }
+        Ok(Polled::Ended(ending)) => ending,
         // A panic outside of a handler: in the Drop of a handler's future.
         Err(reason) => Ending::because(reason),
     };
-    let future = loop_.future.take();
-    let waker = loop_.waker.take();
-    end(process, future, ending);
+    let loop_ = runnable.loop_.take();
+    let waker = runnable.waker.take();
+    end(cell, loop_, ending);
     drop(waker);
     Poll::Ready(())
 }
 
-fn end(process: &dyn Process, future: Option<LoopFuture>, mut ending: Ending) {
-    if let Err(reason) = unwind::catch(|| drop(future))
+#[cold]
+fn end<M, Y>(cell: &Cell<M, Y>, loop_: Option<BoxedLoop<M>>, mut ending: Ending)
+where
+    M: Send + 'static,
+    Y: Send + 'static,
+{
+    if let Err(reason) = unwind::catch(|| drop(loop_))
         && ending.reason.is_orderly()
     {
         ending.reason = reason;
     }
-    death::finish(process, ending);
-    let core = process.core();
+    death::finish(cell, ending);
+    let core = cell.core();
     core.sched.retire();
     // Its task, if it has one, has nothing to wait for any more.
-    core.driver.wake();
+    core.wake_driver();
 }
 
 impl Ending {
@@ -236,9 +280,13 @@ impl Future for Driver {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let core = self.process.core();
-        core.driver.register(cx.waker());
+        if core.driver.get().is_none() {
+            // Once: a tokio task has the same waker all its life.
+            let _ = core.driver.set(cx.waker().clone());
+            core.sched.driver_is_up();
+        }
         for _ in 0..DRIVER_ROUNDS {
-            match drive(&*self.process) {
+            match self.process.drive() {
                 // A caller that runs it wakes this task if there is more to do.
                 Ran::Parked | Ran::Busy | Ran::Idle => return Poll::Pending,
                 Ran::Ended => return Poll::Ready(()),
@@ -252,13 +300,17 @@ impl Future for Driver {
     }
 }
 
-fn drive(process: &dyn Process) -> Ran {
-    let core = process.core();
+pub(super) fn drive<M, Y>(cell: &Cell<M, Y>) -> Ran
+where
+    M: Send + 'static,
+    Y: Send + 'static,
+{
+    let core = cell.core();
     if core.pace.is_fast() {
-        return run(process, Runner::Driver, Entered::Alone, DRIVER_BUDGET);
+        return run(cell, Runner::Driver, DRIVER_BUDGET);
     }
     let (begun, before) = (Instant::now(), core.handled());
-    let ran = run(process, Runner::Driver, Entered::Alone, DRIVER_BUDGET);
+    let ran = run(cell, Runner::Driver, DRIVER_BUDGET);
     if matches!(ran, Ran::Parked | Ran::Notified) {
         core.pace.driven(begun.elapsed(), core.handled() - before);
     }
@@ -299,7 +351,7 @@ pub(crate) fn runtime_gone(process: Arc<dyn Process>) {
     }
     let mut next = Some(process);
     while let Some(process) = next {
-        end_with_runtime(&*process);
+        process.end_with_runtime();
         next = ENDING
             .try_with(|ending| ending.borrow_mut().as_mut().and_then(Vec::pop))
             .unwrap_or(None);
@@ -307,8 +359,12 @@ pub(crate) fn runtime_gone(process: Arc<dyn Process>) {
     let _ = ENDING.try_with(|ending| ending.borrow_mut().take());
 }
 
-fn end_with_runtime(process: &dyn Process) {
-    let core = process.core();
+pub(super) fn end_with_runtime<M, Y>(cell: &Cell<M, Y>)
+where
+    M: Send + 'static,
+    Y: Send + 'static,
+{
+    let core = cell.core();
     if core.exit_reason().is_some() {
         return;
     }
@@ -317,7 +373,7 @@ fn end_with_runtime(process: &dyn Process) {
     loop {
         core.sched.notify();
         for _ in 0..LAST_POLLS {
-            match run(process, Runner::Undertaker, Entered::Alone, 0) {
+            match run(cell, Runner::Undertaker, 0) {
                 Ran::Notified => {}
                 Ran::Ended => return,
                 // A thread of the dying runtime polls it still. When that lets go it
@@ -330,18 +386,22 @@ fn end_with_runtime(process: &dyn Process) {
         core.raise_interrupt(Interrupt::Kill);
         if core.sched.acquire(Runner::Undertaker) == Acquired::Yes {
             let _frame = current::enter(core.pid(), Entered::Alone);
-            let (future, _waker) = {
-                let mut loop_ = core.loop_.lock();
-                (loop_.future.take(), loop_.waker.take())
-            };
+            let (loop_, _waker) = cell.take_loop();
             core.set_stage(Stage::Exiting);
             let reason = core.ordered.get().cloned();
             let reason = reason.unwrap_or(ExitReason::Shutdown);
-            end(process, future, Ending::because(reason));
+            end(cell, loop_, Ending::because(reason));
             return;
         }
         if !core.sched.notify() {
             return; // whoever runs it has been told
         }
+    }
+}
+
+impl<M, Y> Cell<M, Y> {
+    fn take_loop(&self) -> (Option<BoxedLoop<M>>, Option<Waker>) {
+        let mut runnable = self.runnable.lock();
+        (runnable.loop_.take(), runnable.waker.take())
     }
 }

@@ -112,6 +112,19 @@ impl Sched {
         }
     }
 
+    /// The driver can be woken from now on. Who notified before and found nobody to wake is
+    /// seen by the driver, which looks next; who notifies later sees the driver.
+    pub(crate) fn driver_is_up(&self) {
+        self.0.fetch_or(DRIVEN, Ordering::AcqRel);
+    }
+
+    /// The runner is about to look what there is to do. `false`: nothing new.
+    #[inline]
+    pub(crate) fn take_notification(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & NOTIFIED != 0
+            && self.0.fetch_and(!NOTIFIED, Ordering::AcqRel) & NOTIFIED != 0
+    }
+
     /// The driver task has been dropped.
     pub(crate) fn orphan(&self) {
         self.0.fetch_or(ORPHANED, Ordering::AcqRel);

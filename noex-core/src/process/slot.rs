@@ -27,12 +27,21 @@ pub(crate) struct Slot<T> {
 
 enum State<T> {
     Open(Option<Waker>),
-    /// The answering end was dropped by its process while that was unwinding
-    /// or exiting: either the reason comes, or `settle` says it was only dropped.
-    Limbo(Option<Waker>),
+    /// The answering end was dropped by its own process: either that ends, and the reason
+    /// comes, or `settle` says it was only dropped.
+    Limbo(Option<Waker>, Fate),
     Done(Result<T, Failure>),
     /// The answer was taken, or nobody waits for it any more.
     Closed,
+}
+
+/// What is known of the process that has dropped its end of a slot.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Its handler is still on the stack, and may come back: then nothing is owed.
+    Open,
+    /// It is on its way out, and owes the reason.
+    Ending,
 }
 
 /// Why a slot has no answer.
@@ -58,6 +67,8 @@ pub(crate) trait Waiter: Send + Sync {
     fn deadlock(&self, circle: &[Pid]);
     /// The owner has survived what it was unwinding from.
     fn settle(&self);
+    /// The owner is on its way out: what it has dropped will be answered with its reason.
+    fn owner_ends(&self) {}
     /// The owner's `init` has returned.
     fn started(&self) {}
 }
@@ -88,7 +99,7 @@ impl<T> Slot<T> {
         let waker = {
             let mut state = self.state.lock();
             match &mut *state {
-                State::Open(waker) | State::Limbo(waker) => {
+                State::Open(waker) | State::Limbo(waker, _) => {
                     let waker = waker.take();
                     *state = State::Done(Ok(answer));
                     waker
@@ -107,7 +118,7 @@ impl<T> Slot<T> {
         let waker = {
             let mut state = self.state.lock();
             match &mut *state {
-                State::Open(waker) | State::Limbo(waker) => {
+                State::Open(waker) | State::Limbo(waker, _) => {
                     let waker = waker.take();
                     *state = State::Done(Err(failure));
                     waker
@@ -143,7 +154,7 @@ impl<T> Slot<T> {
     pub(crate) fn poll(&self, waker: &Waker) -> Poll<Result<T, Failure>> {
         let mut state = self.state.lock();
         match &mut *state {
-            State::Open(known) | State::Limbo(known) => {
+            State::Open(known) | State::Limbo(known, _) => {
                 note(known, waker);
                 return Poll::Pending;
             }
@@ -159,15 +170,15 @@ impl<T> Slot<T> {
     /// After `Dropped` was taken from a process that turned out to be dying:
     /// wait for its reason.
     pub(crate) fn reopen(&self, waker: &Waker) {
-        *self.state.lock() = State::Limbo(Some(waker.clone()));
+        *self.state.lock() = State::Limbo(Some(waker.clone()), Fate::Ending);
     }
 
-    /// The answering end is dropped while its process unwinds or exits.
-    pub(crate) fn leave_in_limbo(&self) {
+    /// The answering end is dropped by its own process.
+    pub(crate) fn leave_in_limbo(&self, fate: Fate) {
         let mut state = self.state.lock();
         if let State::Open(waker) = &mut *state {
             let waker = waker.take();
-            *state = State::Limbo(waker);
+            *state = State::Limbo(waker, fate);
         }
     }
 
@@ -182,7 +193,7 @@ impl<T> Slot<T> {
 
     /// Whether it depends on its owner's fate what was dropped means.
     pub(crate) fn is_in_limbo(&self) -> bool {
-        matches!(&*self.state.lock(), State::Limbo(_))
+        matches!(&*self.state.lock(), State::Limbo(..))
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -211,9 +222,11 @@ impl<T: Send> Waiter for Slot<T> {
     }
 
     fn is_owed(&self) -> bool {
-        // In limbo its owner still owes the reason for which it ends.
         !self.detached.load(Ordering::Acquire)
-            && matches!(&*self.state.lock(), State::Open(_) | State::Limbo(_))
+            && matches!(
+                &*self.state.lock(),
+                State::Open(_) | State::Limbo(_, Fate::Ending)
+            )
     }
 
     fn down(&self, reason: &ExitReason) {
@@ -228,11 +241,17 @@ impl<T: Send> Waiter for Slot<T> {
         self.fail(Failure::Deadlock(circle.to_vec()));
     }
 
+    fn owner_ends(&self) {
+        if let State::Limbo(_, fate) = &mut *self.state.lock() {
+            *fate = Fate::Ending;
+        }
+    }
+
     fn settle(&self) {
         let waker = match &mut *self.state.lock() {
-            state @ State::Limbo(_) => {
+            state @ State::Limbo(..) => {
                 match std::mem::replace(state, State::Done(Err(Failure::Dropped))) {
-                    State::Limbo(waker) => waker,
+                    State::Limbo(waker, _) => waker,
                     _ => None,
                 }
             }
@@ -275,13 +294,13 @@ mod tests {
     #[test]
     fn limbo_ends_in_dropped_or_in_a_reason() {
         let survived = Slot::<()>::new();
-        survived.leave_in_limbo();
+        survived.leave_in_limbo(Fate::Open);
         assert!(survived.try_take().is_none());
         survived.settle();
         assert!(matches!(survived.try_take(), Some(Err(Failure::Dropped))));
 
         let died = Slot::<()>::new();
-        died.leave_in_limbo();
+        died.leave_in_limbo(Fate::Open);
         died.down(&ExitReason::Shutdown);
         died.settle();
         assert!(matches!(died.try_take(), Some(Err(Failure::Down(_)))));

@@ -130,7 +130,12 @@ impl Waiters {
         }
     }
 
-    /// The process lives on after a panic that it caught itself.
+    /// The process is on its way out.
+    pub(crate) fn owner_ends(&self) {
+        self.for_each(|waiter| waiter.owner_ends());
+    }
+
+    /// The process lives on, although it has dropped reply ports.
     pub(crate) fn settle(&self) {
         self.for_each(|waiter| waiter.settle());
     }

@@ -7,6 +7,7 @@ pub(crate) mod child;
 pub(crate) mod context;
 mod exit;
 mod info;
+mod machine;
 pub(crate) mod message;
 mod serve;
 pub(crate) mod server_ref;

@@ -10,25 +10,78 @@ use super::behaviour::GenServer;
 use super::context::Context;
 use super::exit::Exit;
 use super::info::Info;
+use super::machine;
 use super::message::{Message, ServerCell};
-use crate::process::cell::{Core, Ending, Interrupt, Process, Stage};
+use crate::process::cell::{BoxedLoop, Core, Ending, Interrupt, Process};
 use crate::process::mailbox::{Batch, Letter, Order, Refill};
 use crate::process::unwind::DropEach;
 use crate::process::{ExitReason, Lifecycle, MessageKind, current, lifecycle, unwind};
 
-pub(super) async fn serve<S: GenServer>(cell: Arc<ServerCell<S>>, args: S::Args) -> Ending {
+/// The loop of a new server.
+pub(super) fn serve<S: GenServer>(
+    cell: Arc<ServerCell<S>>,
+    args: S::Args,
+) -> BoxedLoop<Message<S>> {
+    machine::boxed(Begin::Init(cell, args), run)
+}
+
+/// A server between two runs of its loop.
+pub(super) struct Body<S: GenServer> {
+    cell: Arc<ServerCell<S>>,
+    state: S,
+    cx: Context<S>,
+    /// Taken out of the mailbox and not handled yet.
+    batch: Batch<Message<S>>,
+    /// What was still in the mailbox when it was closed.
+    undelivered: Option<Box<dyn Any + Send>>,
+}
+
+/// What a run of the loop begins with.
+pub(super) enum Begin<S: GenServer> {
+    Init(Arc<ServerCell<S>>, S::Args),
+    /// If a message is handed over, that comes first.
+    Again(Box<Body<S>>, Option<Message<S>>),
+}
+
+/// How a run of the loop is over.
+pub(super) enum Over<S: GenServer> {
+    LetGo(Box<Body<S>>),
+    Ended(Ending),
+}
+
+async fn run<S: GenServer>(begin: Begin<S>) -> Over<S> {
+    let (mut body, first) = match begin {
+        Begin::Again(body, first) => (body, first),
+        Begin::Init(cell, args) => match init(cell, args).await {
+            Ok(body) => (body, None),
+            Err(ending) => return Over::Ended(ending),
+        },
+    };
+    match handle_messages(&mut body, first).await {
+        None => Over::LetGo(body),
+        Some(reason) => {
+            let reason = body.leave(reason).await;
+            Over::Ended(body.end(reason))
+        }
+    }
+}
+
+async fn init<S: GenServer>(
+    cell: Arc<ServerCell<S>>,
+    args: S::Args,
+) -> Result<Box<Body<S>>, Ending> {
     let core = cell.core();
     let mut cx = Context::new(cell.clone());
     core.set_kind(MessageKind::Init);
-    let mut state = match guard(core, Interrupt::Exit, S::init(args, &mut cx)).await {
+    let state = match guard(core, Interrupt::Exit, S::init(args, &mut cx)).await {
         Guarded::Returned(Ok(state)) => state,
         Guarded::Returned(Err(Exit::Ignore)) => {
             core.decline();
-            return Ending::because(ExitReason::Normal);
+            return Err(Ending::because(ExitReason::Normal));
         }
-        Guarded::Returned(Err(exit)) => return Ending::because(exit.into_reason()),
-        Guarded::Panicked(reason) => return Ending::because(reason),
-        Guarded::Interrupted => return Ending::because(core.interrupt_reason()),
+        Guarded::Returned(Err(exit)) => return Err(Ending::because(exit.into_reason())),
+        Guarded::Panicked(reason) => return Err(Ending::because(reason)),
+        Guarded::Interrupted => return Err(Ending::because(core.interrupt_reason())),
     };
     core.started();
     current::answered(current::INIT);
@@ -37,197 +90,227 @@ pub(super) async fn serve<S: GenServer>(cell: Arc<ServerCell<S>>, args: S::Args)
         name: core.shared_name(),
         parent: core.parent(),
     });
+    Ok(Box::new(Body {
+        cell,
+        state,
+        cx,
+        batch: Batch::new(),
+        undelivered: None,
+    }))
+}
 
-    let mut batch = Batch::<Message<S>>::new();
-    let reason = match cx.take_stop() {
-        Some(exit) => exit.into_reason(),
-        None => handle_messages(&cell, &mut batch, &mut state, &mut cx).await,
-    };
-
-    core.set_stage(Stage::Exiting);
-    let undelivered = cell.close_mailbox();
-    core.add_undelivered(batch.iter().filter(|letter| letter.counts()).count());
-    let reason = terminate(core, &mut state, &mut cx, reason).await;
-    let shown_state = if reason.is_orderly() {
-        None
-    } else {
-        unwind::catch(|| state.format_status()).unwrap_or(None)
-    };
-    let reason = match unwind::catch(|| drop(state)) {
-        Err(panicked) if reason.is_orderly() => panicked,
-        _ => reason,
-    };
-    Ending {
-        reason,
-        shown_state,
-        last_replies: cx.take_last_replies(),
-        undelivered: Some(Box::new((undelivered, DropEach::new(batch))) as Box<dyn Any + Send>),
+/// Handles one message after the other, `first` before all. `None` when the loop lets go, `Some`
+/// when the server is to end.
+async fn handle_messages<S: GenServer>(
+    body: &mut Body<S>,
+    mut first: Option<Message<S>>,
+) -> Option<ExitReason> {
+    if let Some(exit) = body.cx.take_stop() {
+        return Some(exit.into_reason()); // by `init`
+    }
+    loop {
+        let turn = match first.take() {
+            Some(message) => body.turn_for(message),
+            None => body.next_turn(),
+        };
+        let Body {
+            cell, state, cx, ..
+        } = &mut *body;
+        let core = cell.core();
+        let handled = match turn {
+            Turn::Call(call) => {
+                core.set_kind(MessageKind::Call);
+                guard(core, Interrupt::Exit, state.handle_call(call, cx)).await
+            }
+            Turn::Cast(cast) => {
+                core.set_kind(MessageKind::Cast);
+                guard(core, Interrupt::Exit, state.handle_cast(cast, cx)).await
+            }
+            Turn::Info(kind, info) => {
+                core.set_kind(kind);
+                guard(core, Interrupt::Exit, state.handle_info(info, cx)).await
+            }
+            Turn::Continue(message) => {
+                core.set_kind(MessageKind::Continue);
+                guard(core, Interrupt::Exit, state.handle_continue(message, cx)).await
+            }
+            Turn::Nothing => continue,
+            Turn::LetGo => return None,
+            Turn::End(reason) => return Some(reason),
+        };
+        match handled {
+            Guarded::Returned(Ok(())) => core.settle_dropped_ports(),
+            Guarded::Returned(Err(exit)) => return Some(exit.into_reason()),
+            Guarded::Panicked(reason) => return Some(reason),
+            Guarded::Interrupted => return Some(core.interrupt_reason()),
+        }
+        if let Some(exit) = cx.take_stop() {
+            return Some(exit.into_reason());
+        }
+        // The message was handed over, and the handler has not waited: whoever has sent
+        // something since has left a notification.
+        if cell.queue().is_parked() && !core.take_notification() && !cx.has_continue() {
+            return None;
+        }
     }
 }
 
-/// Returns when the server is to end.
-async fn handle_messages<S: GenServer>(
-    cell: &Arc<ServerCell<S>>,
-    batch: &mut Batch<Message<S>>,
-    state: &mut S,
-    cx: &mut Context<S>,
-) -> ExitReason {
-    let core = cell.core();
-    let queue = cell.queue();
-    loop {
+/// What the loop does next.
+enum Turn<S: GenServer> {
+    Call(S::Call),
+    Cast(S::Cast),
+    Info(MessageKind, Info<S::Info>),
+    Continue(S::Info),
+    /// It is done already.
+    Nothing,
+    LetGo,
+    End(ExitReason),
+}
+
+impl<S: GenServer> Body<S> {
+    fn next_turn(&mut self) -> Turn<S> {
+        let core = self.cell.core();
+        let queue = self.cell.queue();
         if core.is_interrupted(Interrupt::Exit) {
-            return core.interrupt_reason();
+            return Turn::End(core.interrupt_reason());
         }
         if let Some(system) = queue.next_system() {
             core.set_kind(MessageKind::System);
             // It catches what the user's part of it does.
-            system(state, cx);
-            continue;
+            system(&mut self.state, &mut self.cx);
+            core.settle_dropped_ports();
+            return Turn::Nothing;
         }
-        let continued = cx.has_continue();
+        let continued = self.cx.has_continue();
         if !continued {
             if core.is_suspended() {
-                if let Some(reason) = queue.stop_order(batch) {
-                    return reason;
-                }
-                if queue.park_suspended() == Refill::Parked {
-                    pause().await;
-                }
-                continue;
+                return match queue.stop_order(&self.batch) {
+                    Some(reason) => Turn::End(reason),
+                    None if queue.park_suspended() == Refill::Parked => Turn::LetGo,
+                    None => Turn::Nothing,
+                };
             }
-            if batch.is_empty() {
-                if queue.refill(batch) == Refill::Parked {
-                    pause().await;
-                }
-                if batch.is_empty() {
-                    continue;
-                }
+            if self.batch.is_empty() && queue.refill(&mut self.batch) == Refill::Parked {
+                return Turn::LetGo;
+            }
+            if self.batch.is_empty() {
+                return Turn::Nothing; // the system lane has something
             }
         }
         if !core.spend() {
             core.yield_now();
-            pause().await;
-            continue;
+            return Turn::LetGo;
         }
-        let handled = if continued {
-            match cx.take_continue() {
-                Some(message) => {
-                    core.set_kind(MessageKind::Continue);
-                    guard(core, Interrupt::Exit, state.handle_continue(message, cx)).await
-                }
-                None => continue,
-            }
-        } else {
-            let Some(letter) = batch.pop_front() else {
-                continue;
+        if continued {
+            return match self.cx.take_continue() {
+                Some(message) => Turn::Continue(message),
+                None => Turn::Nothing,
             };
-            if letter.counts() {
-                queue.took_one();
-            }
-            match letter {
-                Letter::Message(message) | Letter::Notice(message) => {
-                    handle(core, state, cx, message).await
-                }
-                Letter::Tick(make) => match unwind::catch(make) {
-                    Ok(message) => handle(core, state, cx, message).await,
-                    Err(reason) => Guarded::Panicked(reason),
-                },
-                Letter::Order(Order::Stop(reason)) => return *reason,
-                Letter::Order(order) => match as_info(order, core, cx) {
-                    Some(info) => guard(core, Interrupt::Exit, state.handle_info(info, cx)).await,
-                    None => continue,
-                },
-            }
+        }
+        let Some(letter) = self.batch.pop_front() else {
+            return Turn::Nothing;
         };
-        match handled {
-            Guarded::Returned(Ok(())) => {}
-            Guarded::Returned(Err(exit)) => return exit.into_reason(),
-            Guarded::Panicked(reason) => return reason,
-            Guarded::Interrupted => return core.interrupt_reason(),
+        if letter.counts() {
+            queue.took_one();
         }
-        core.settle_unwound();
-        if let Some(exit) = cx.take_stop() {
-            return exit.into_reason();
+        match letter {
+            Letter::Message(message) | Letter::Notice(message) => self.turn_for(message),
+            Letter::Tick(make) => match unwind::catch(make) {
+                Ok(message) => self.turn_for(message),
+                Err(reason) => Turn::End(reason),
+            },
+            Letter::Order(order) => self.turn_by(order),
         }
     }
-}
 
-async fn handle<S: GenServer>(
-    core: &Core,
-    state: &mut S,
-    cx: &mut Context<S>,
-    message: Message<S>,
-) -> Guarded<Result<(), Exit>> {
-    core.note_handled();
-    if !matches!(message, Message::IdleTimeout(_)) {
-        cx.touched();
-    }
-    let info = match message {
-        Message::Call(call) => {
-            core.set_kind(MessageKind::Call);
-            return guard(core, Interrupt::Exit, state.handle_call(call, cx)).await;
+    #[inline]
+    fn turn_for(&mut self, message: Message<S>) -> Turn<S> {
+        self.cell.core().note_handled();
+        if !matches!(message, Message::IdleTimeout(_)) {
+            self.cx.touched();
         }
-        Message::Cast(cast) => {
-            core.set_kind(MessageKind::Cast);
-            return guard(core, Interrupt::Exit, state.handle_cast(cast, cx)).await;
-        }
-        Message::Info(message) => {
-            core.set_kind(MessageKind::Info);
-            Info::Message(message)
-        }
-        Message::TaskDone(done) => {
-            if !cx.task_done(done.task) {
-                return Guarded::Returned(Ok(()));
+        match message {
+            Message::Call(call) => Turn::Call(call),
+            Message::Cast(cast) => Turn::Cast(cast),
+            Message::Info(message) => Turn::Info(MessageKind::Info, Info::Message(message)),
+            Message::TaskDone(done) if self.cx.task_done(done.task) => {
+                Turn::Info(MessageKind::Info, Info::TaskDone(*done))
             }
-            core.set_kind(MessageKind::Info);
-            Info::TaskDone(*done)
-        }
-        Message::IdleTimeout(set) => {
-            if !cx.idle_timeout_stands(set) {
-                return Guarded::Returned(Ok(()));
+            Message::IdleTimeout(set) if self.cx.idle_timeout_stands(set) => {
+                Turn::Info(MessageKind::Timeout, Info::Timeout)
             }
-            core.set_kind(MessageKind::Timeout);
-            Info::Timeout
+            Message::TaskDone(_) | Message::IdleTimeout(_) => Turn::Nothing,
         }
-    };
-    guard(core, Interrupt::Exit, state.handle_info(info, cx)).await
-}
-
-/// What an order is to the server; `None` when it has taken it back.
-fn as_info<S: GenServer>(order: Order, core: &Core, cx: &mut Context<S>) -> Option<Info<S::Info>> {
-    cx.touched();
-    match order {
-        Order::Down(down) => {
-            core.set_kind(MessageKind::Down);
-            cx.monitor_fired(down.monitor).then_some(Info::Down(*down))
-        }
-        Order::Exit(exit) => {
-            core.set_kind(MessageKind::Exit);
-            Some(Info::Exit(*exit))
-        }
-        Order::Stop(_) => None,
     }
-}
 
-async fn terminate<S: GenServer>(
-    core: &Core,
-    state: &mut S,
-    cx: &mut Context<S>,
-    reason: ExitReason,
-) -> ExitReason {
-    if core.is_interrupted(Interrupt::Kill) {
-        return ExitReason::Killed;
+    fn turn_by(&mut self, order: Order) -> Turn<S> {
+        if let Order::Stop(reason) = order {
+            return Turn::End(*reason);
+        }
+        self.cx.touched();
+        match order {
+            // The server may have taken the monitor back.
+            Order::Down(down) if self.cx.monitor_fired(down.monitor) => {
+                Turn::Info(MessageKind::Down, Info::Down(*down))
+            }
+            Order::Exit(exit) => Turn::Info(MessageKind::Exit, Info::Exit(*exit)),
+            Order::Down(_) | Order::Stop(_) => Turn::Nothing,
+        }
     }
-    // The log is to tell what it was busy with before.
-    let last = core.kind();
-    core.set_kind(MessageKind::Terminate);
-    let ended = guard(core, Interrupt::Kill, state.terminate(&reason, cx)).await;
-    core.set_kind(last);
-    match ended {
-        Guarded::Returned(()) => reason,
-        Guarded::Interrupted => ExitReason::Killed,
-        Guarded::Panicked(panicked) if reason.is_orderly() => panicked,
-        Guarded::Panicked(_) => reason,
+
+    /// The mailbox takes no more, and `terminate` runs.
+    async fn leave(&mut self, reason: ExitReason) -> ExitReason {
+        let Body {
+            cell,
+            state,
+            cx,
+            batch,
+            undelivered,
+        } = self;
+        let core = cell.core();
+        core.exiting();
+        *undelivered = cell.close_mailbox();
+        core.add_undelivered(batch.iter().filter(|letter| letter.counts()).count());
+        if core.is_interrupted(Interrupt::Kill) {
+            return ExitReason::Killed;
+        }
+        // The log is to tell what it was busy with before.
+        let last = core.kind();
+        core.set_kind(MessageKind::Terminate);
+        let ended = guard(core, Interrupt::Kill, state.terminate(&reason, cx)).await;
+        core.set_kind(last);
+        match ended {
+            Guarded::Returned(()) => reason,
+            Guarded::Interrupted => ExitReason::Killed,
+            Guarded::Panicked(panicked) if reason.is_orderly() => panicked,
+            Guarded::Panicked(_) => reason,
+        }
+    }
+
+    /// Drops the state. What the death path needs is left.
+    fn end(self: Box<Self>, reason: ExitReason) -> Ending {
+        let Body {
+            state,
+            mut cx,
+            batch,
+            undelivered,
+            ..
+        } = *self;
+        let shown_state = if reason.is_orderly() {
+            None
+        } else {
+            unwind::catch(|| state.format_status()).unwrap_or(None)
+        };
+        let reason = match unwind::catch(|| drop(state)) {
+            Err(panicked) if reason.is_orderly() => panicked,
+            _ => reason,
+        };
+        Ending {
+            reason,
+            shown_state,
+            last_replies: cx.take_last_replies(),
+            undelivered: Some(Box::new((undelivered, DropEach::new(batch)))),
+        }
     }
 }
 
@@ -252,25 +335,15 @@ async fn guard<F: Future>(core: &Core, by: Interrupt, handler: F) -> Guarded<F::
             return Poll::Pending;
         };
         match unwind::catch(|| running.poll(cx)) {
-            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Pending) => {
+                core.settle_dropped_ports();
+                Poll::Pending
+            }
             Ok(Poll::Ready(value)) => Poll::Ready(Guarded::Returned(value)),
             Err(reason) => Poll::Ready(Guarded::Panicked(reason)),
         }
     })
     .await
-}
-
-/// Lets go of the process until somebody has a reason to run it.
-async fn pause() {
-    let mut paused = false;
-    poll_fn(|_| {
-        if std::mem::replace(&mut paused, true) {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
-    })
-    .await;
 }
 
 pub(super) fn note_unhandled<S: GenServer>(info: &Info<S::Info>, cx: &Context<S>) {

@@ -11,7 +11,7 @@ use super::behaviour::{GenServer, StateAccess};
 use super::call::{CallError, Deadline};
 use super::message::System;
 use super::server_ref::ServerRef;
-use crate::process::slot::{Failure, Slot, Waiter};
+use crate::process::slot::{Failure, Fate, Slot, Waiter};
 use crate::process::waits::{self, Circle};
 use crate::process::{ExitReason, current, unwind};
 
@@ -225,6 +225,6 @@ struct Answer<R>(Arc<Slot<R>>);
 
 impl<R> Drop for Answer<R> {
     fn drop(&mut self) {
-        self.0.leave_in_limbo();
+        self.0.leave_in_limbo(Fate::Ending);
     }
 }

@@ -21,7 +21,7 @@ pub(crate) struct Queue<M, Y> {
     stop_ordered: AtomicBool,
     /// Somebody waits for room.
     wanted: AtomicBool,
-    /// `parked` as it can be seen without the lock: a hint for those who would run the process.
+    /// `parked` as it can be seen without the lock, by those who would run the process.
     idle: AtomicBool,
 }
 
@@ -69,19 +69,6 @@ pub(crate) enum Refused<M> {
     Full(M),
     /// By policy the new message is dropped, and has been counted.
     Newest(M),
-    /// The process is busy, and the sender wanted it idle.
-    NotParked(M),
-}
-
-impl<M> Refused<M> {
-    pub(crate) fn into_message(self) -> M {
-        match self {
-            Refused::Closed(message)
-            | Refused::Full(message)
-            | Refused::Newest(message)
-            | Refused::NotParked(message) => message,
-        }
-    }
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -136,13 +123,23 @@ impl<M, Y> Queue<M, Y> {
         }
         inner.counted += 1;
         inner.letters.push_back(Letter::Message(wrap(message)));
-        Ok(self.unpark(&mut inner))
+        Ok(self.wake_if_parked(&mut inner))
     }
 
-    /// Whether the process is parked, for all that can be known without the lock.
+    /// Whether the process is parked. Certain for the runner, who alone parks it, as far as what
+    /// it has sent or heard of is concerned; a hint for others.
     #[inline]
-    pub(crate) fn looks_idle(&self) -> bool {
+    pub(crate) fn is_parked(&self) -> bool {
         self.idle.load(Ordering::Relaxed)
+    }
+
+    /// The loop waits in a handler. It may be parked, if the handler's message was handed over: it
+    /// is not any more, and who posts from now on need not wake anybody.
+    pub(crate) fn unpark(&self) {
+        let mut inner = self.inner.lock();
+        self.take_parked(&mut inner);
+        // Who has asked for room when `took_one` was not looking has it now.
+        self.settle_taken(&mut inner);
     }
 
     fn park(&self, inner: &mut Inner<M, Y>) {
@@ -163,33 +160,12 @@ impl<M, Y> Queue<M, Y> {
     }
 
     #[inline]
-    fn unpark(&self, inner: &mut Inner<M, Y>) -> Posted<M> {
+    fn wake_if_parked(&self, inner: &mut Inner<M, Y>) -> Posted<M> {
         if self.take_parked(inner) {
             Posted::Wake
         } else {
             Posted::Quiet
         }
-    }
-
-    /// Puts a message in only if the process is parked: then the one who posts may run it.
-    #[inline]
-    pub(crate) fn post_if_parked<T>(
-        &self,
-        message: T,
-        wrap: impl FnOnce(T) -> M,
-    ) -> Result<(), Refused<T>> {
-        let mut inner = self.inner.lock();
-        if inner.closed {
-            return Err(Refused::Closed(message));
-        }
-        // A parked process that is suspended may have mail, and no room.
-        if !inner.parked || inner.counted >= inner.limit.capacity {
-            return Err(Refused::NotParked(message));
-        }
-        self.take_parked(&mut inner);
-        inner.counted += 1;
-        inner.letters.push_back(Letter::Message(wrap(message)));
-        Ok(())
     }
 
     #[cold]
@@ -215,7 +191,7 @@ impl<M, Y> Queue<M, Y> {
                     }),
                     None => {
                         inner.counted += 1;
-                        Ok(self.unpark(&mut inner))
+                        Ok(self.wake_if_parked(&mut inner))
                     }
                 }
             }
@@ -283,7 +259,7 @@ impl<M, Y> Queue<M, Y> {
         }
         inner.tickets.retain(|ticket| !ticket.is_closed());
         inner.tickets.push_back(slot.clone());
-        self.wanted.store(true, Ordering::SeqCst);
+        self.wanted.store(true, Ordering::Relaxed);
         self.admit(&mut inner);
         Some(slot)
     }
@@ -351,6 +327,7 @@ impl<M, Y> Queue<M, Y> {
     /// While the process is suspended it reads the system lane only.
     pub(crate) fn park_suspended(&self) -> Refill {
         let mut inner = self.inner.lock();
+        self.settle_taken(&mut inner);
         if inner.system.is_empty() {
             self.park(&mut inner);
             Refill::Parked
@@ -378,10 +355,12 @@ impl<M, Y> Queue<M, Y> {
     /// The loop has taken a letter that counts out of its batch.
     #[inline]
     pub(crate) fn took_one(&self) {
-        // Store then load here, load after store in `ask_for_room`: both are
-        // sequentially consistent, so that one of the two sees the other.
-        self.taken.fetch_add(1, Ordering::SeqCst);
-        if self.wanted.load(Ordering::SeqCst) {
+        // Only the loop counts, so this need not be one step. Nor is it ordered with the look at
+        // `wanted`: who asks for room in this very moment may be missed, and is found
+        // by the next letter, `refill`, or `unpark` when the handler waits.
+        let taken = self.taken.load(Ordering::Relaxed);
+        self.taken.store(taken + 1, Ordering::Release);
+        if self.wanted.load(Ordering::Relaxed) {
             self.make_room();
         }
     }
@@ -393,8 +372,12 @@ impl<M, Y> Queue<M, Y> {
     }
 
     fn settle_taken(&self, inner: &mut Inner<M, Y>) {
-        let taken = self.taken.swap(0, Ordering::Acquire);
-        inner.counted = inner.counted.saturating_sub(taken);
+        // Only the loop comes here, so this need not be one step either.
+        let taken = self.taken.load(Ordering::Relaxed);
+        if taken > 0 {
+            self.taken.store(0, Ordering::Relaxed);
+            inner.counted = inner.counted.saturating_sub(taken);
+        }
         if !inner.tickets.is_empty() {
             self.admit(inner);
         }
@@ -403,7 +386,7 @@ impl<M, Y> Queue<M, Y> {
     fn has_room(&self, inner: &Inner<M, Y>) -> bool {
         let held = inner
             .counted
-            .saturating_sub(self.taken.load(Ordering::SeqCst));
+            .saturating_sub(self.taken.load(Ordering::Acquire));
         held < inner.limit.capacity
     }
 
@@ -418,7 +401,7 @@ impl<M, Y> Queue<M, Y> {
             }
         }
         self.wanted
-            .store(!inner.tickets.is_empty(), Ordering::SeqCst);
+            .store(!inner.tickets.is_empty(), Ordering::Relaxed);
     }
 
     /// From now on nothing is taken. What was there comes back, and who waits for room is told.
@@ -426,6 +409,7 @@ impl<M, Y> Queue<M, Y> {
         let (leftover, tickets) = {
             let mut inner = self.inner.lock();
             inner.closed = true;
+            self.take_parked(&mut inner);
             self.urgent.store(false, Ordering::Relaxed);
             let leftover = Leftover {
                 letters: std::mem::take(&mut inner.letters),

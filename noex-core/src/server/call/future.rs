@@ -142,7 +142,7 @@ impl<S: GenServer, T: Send + 'static> Call<'_, S, T> {
                 drop_overloaded(message);
                 return self.done(Err(CallError::Overloaded));
             }
-            Err(Refused::Full(message) | Refused::NotParked(message)) => {
+            Err(Refused::Full(message)) => {
                 self.message = Some(message);
                 return self.wait_for_room(cx);
             }
@@ -238,16 +238,15 @@ impl<S: GenServer, T: Send + 'static> Call<'_, S, T> {
                 _ => self.done(Err(self.exited())),
             };
         }
-        if self.slot.is_in_limbo() && !self.may_be_dying() {
-            // It was dropped by a panic that the handler caught, before we could be told.
-            self.slot.settle();
+        if self.slot.is_in_limbo()
+            && let Ok(cell) = self.target.cell()
+        {
+            // It was dropped before the process knew of us: what it told its waiters is made up for.
+            if !is_owed(cell, &self.slot) && !cell.core().may_be_dying() {
+                self.slot.settle();
+            }
         }
         self.poll_sent(cx)
-    }
-
-    fn may_be_dying(&self) -> bool {
-        let cell = self.target.cell();
-        cell.is_ok_and(|cell| cell.core().may_be_dying())
     }
 
     /// Sees to it that the wait ends with the process, and with the deadline.
@@ -344,25 +343,30 @@ fn run_here<S: GenServer, T: Send + 'static>(
     caller: Option<Pid>,
     message: S::Call,
 ) -> Result<Option<Result<Wait, Circle>>, S::Call> {
-    if !cell.queue().looks_idle() {
+    if !cell.queue().is_parked() {
         return Err(message);
     }
     let Some(claim) = run::claim(cell) else {
         return Err(message);
     };
-    if let Err(refused) = cell.queue().post_if_parked(message, Message::Call) {
-        return Err(refused.into_message());
-    }
     let mut wait = None;
-    claim.run(token(slot), || {
+    claim.hand_over(message, Message::Call, token(slot), || {
         // It was not answered at once: that its caller waits is known before it goes on.
         if let Some(caller) = caller
-            && slot.is_owed()
+            && is_owed(cell, slot)
         {
             wait = Some(waits::begin(caller, cell.core().pid(), slot.clone()));
         }
-    });
+    })?;
     Ok(wait)
+}
+
+/// Whether the server still owes the reply: also one that it has dropped, if it is on its way out.
+fn is_owed<S: GenServer, T: Send>(cell: &ServerCell<S>, slot: &Slot<T>) -> bool {
+    if cell.core().is_dying() {
+        slot.owner_ends();
+    }
+    slot.is_owed()
 }
 
 impl<S: GenServer, T: Send + 'static> Future for Call<'_, S, T> {

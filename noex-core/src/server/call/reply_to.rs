@@ -3,7 +3,7 @@ use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
-use crate::process::slot::{Failure, Slot};
+use crate::process::slot::{Failure, Fate, Slot};
 use crate::process::{current, table};
 
 /// The port through which one call is answered, once.
@@ -94,20 +94,24 @@ fn dropped<T>(slot: &Arc<Slot<T>>) {
         slot.fail(Failure::Overloaded);
         return;
     }
-    // By its own server, while that unwinds or exits: the reason will be known.
+    // By its own server: if its handler fails, the caller is to have that reason. When the handler
+    // comes back otherwise, or waits, the slot is settled as dropped.
     let owner = slot.owner();
     if owner.is_some()
         && owner == current::pid()
         && let Some(process) = owner.and_then(table::find)
     {
         let core = process.core();
-        if std::thread::panicking() {
-            core.note_unwound();
-        }
-        if core.may_be_dying() {
-            slot.leave_in_limbo();
-            return;
-        }
+        let fate = if core.is_dying() {
+            Fate::Ending
+        } else {
+            current::answer_dropped(token(slot));
+            Fate::Open
+        };
+        // In this order: a caller that sees the limbo sees also that it is to be settled.
+        core.note_dropped_port();
+        slot.leave_in_limbo(fate);
+        return;
     }
     current::answered(token(slot));
     slot.fail(Failure::Dropped);

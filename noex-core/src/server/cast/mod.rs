@@ -53,9 +53,7 @@ fn settle<S: GenServer, T>(
             drop_overloaded(message);
             Ok(())
         }
-        Err(Refused::Full(message) | Refused::NotParked(message)) => {
-            Err(SendError::new(message, SendFailure::Full))
-        }
+        Err(Refused::Full(message)) => Err(SendError::new(message, SendFailure::Full)),
         Err(Refused::Closed(message)) => Err(SendError::new(message, SendFailure::NoProc)),
     }
 }

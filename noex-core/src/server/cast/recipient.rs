@@ -65,9 +65,7 @@ where
             }
             Err(Refused::Newest(())) => Ok(()),
             Err(Refused::Closed(())) => Err(SendError::new(message, SendFailure::NoProc)),
-            Err(Refused::Full(()) | Refused::NotParked(())) => {
-                Err(SendError::new(message, SendFailure::Full))
-            }
+            Err(Refused::Full(())) => Err(SendError::new(message, SendFailure::Full)),
         }
     }
 

@@ -65,11 +65,7 @@ impl<S: GenServer> Future for CastWait<'_, S> {
                 }
                 Ok(_) => return Poll::Ready(Ok(())),
                 Err(Refused::Full(message)) => (message, true),
-                Err(
-                    Refused::Closed(message)
-                    | Refused::Newest(message)
-                    | Refused::NotParked(message),
-                ) => (message, false),
+                Err(Refused::Closed(message) | Refused::Newest(message)) => (message, false),
             };
             let ticket = if full { Ticket::new(cell) } else { None };
             let Some(ticket) = ticket else {

@@ -76,7 +76,7 @@ impl<S: GenServer> Start<S> {
             wait = caller.and_then(|caller| waits::begin(caller, pid, starting.clone()).ok());
         };
         if let Some(claim) = run::claim(&cell) {
-            claim.run(current::INIT, || {
+            claim.init(|| {
                 if !cell.core().has_served() {
                     begin_wait();
                 }
@@ -126,7 +126,7 @@ impl<S: GenServer> Start<S> {
         if let Some(claim) = &self.options.claim {
             cell.core().set_name(claim.label());
         }
-        run::launch(&cell, Box::pin(serve::<S>(cell.clone(), args)));
+        run::launch(&cell, serve::<S>(cell.clone(), args));
         if cell.core().exit_reason().is_some() {
             // Its runtime was shut down in this moment.
             return Err(StartError::NoRuntime);
