@@ -50,7 +50,7 @@ pub(crate) struct Core {
     /// A reply port was dropped by this process in the present poll of its handler.
     dropped_port: AtomicBool,
     callers_may_run: bool,
-    pub(super) pace: Pace,
+    pub(crate) pace: Pace,
     /// Messages the loop may still handle before it lets go.
     budget: AtomicU32,
     handled: AtomicU64,

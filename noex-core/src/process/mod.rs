@@ -59,7 +59,7 @@ pub(crate) mod lifecycle;
 mod logs;
 pub(crate) mod mailbox;
 pub(crate) mod monitor;
-mod pace;
+pub(crate) mod pace;
 pub(crate) mod pid;
 pub(crate) mod relate;
 pub(crate) mod relations;

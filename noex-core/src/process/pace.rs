@@ -1,15 +1,22 @@
 //! Whether a process's handlers are short enough to be run by their callers.
 //!
 //! A clock read costs a fifth of a call, so it is sampled: every run among the
-//! first few, then one in eight. Once a run was too long the process is left to
+//! first few, then one in sixteen. Once a run was too long the process is left to
 //! its driver, which measures every run, until enough of them were short.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 /// Two fields in one byte: the count of runs (below `SLOW`), or how many short runs a
 /// slow process still owes (above).
-pub(crate) struct Pace(AtomicU8);
+pub(crate) struct Pace {
+    runs: AtomicU8,
+    /// The last run that was measured was [`BRIEF`].
+    brief: AtomicBool,
+}
+
+/// A handler that takes no longer than this has not used up much of its caller's turn.
+const BRIEF: Duration = Duration::from_micros(2);
 
 /// A handler that takes longer than this is not run by its caller again.
 pub(crate) const SHORT: Duration = Duration::from_micros(50);
@@ -17,23 +24,31 @@ pub(crate) const SHORT: Duration = Duration::from_micros(50);
 const SLOW: u8 = 128;
 const SHORT_RUNS_OWED: u8 = 16;
 const ALWAYS_SAMPLED: u8 = 4;
-const SAMPLE_ONE_IN: u8 = 8;
+const SAMPLE_ONE_IN: u8 = 16;
 
 impl Pace {
     pub(crate) fn new() -> Self {
-        Pace(AtomicU8::new(0))
+        Pace {
+            runs: AtomicU8::new(0),
+            brief: AtomicBool::new(false),
+        }
     }
 
     #[inline]
     pub(crate) fn is_fast(&self) -> bool {
-        self.0.load(Ordering::Relaxed) < SLOW
+        self.runs.load(Ordering::Relaxed) < SLOW
+    }
+
+    #[inline]
+    pub(crate) fn is_brief(&self) -> bool {
+        self.brief.load(Ordering::Relaxed)
     }
 
     /// A caller begins a run: `Some` when it is to be measured.
     #[inline]
     pub(crate) fn begin(&self) -> Option<Instant> {
         // The runner is alone, so load and store need not be one step.
-        let count = self.0.load(Ordering::Relaxed);
+        let count = self.runs.load(Ordering::Relaxed);
         if count >= SLOW {
             return None;
         }
@@ -42,20 +57,24 @@ impl Pace {
         } else {
             count + 1
         };
-        self.0.store(next, Ordering::Relaxed);
+        self.runs.store(next, Ordering::Relaxed);
         (count < ALWAYS_SAMPLED || count.is_multiple_of(SAMPLE_ONE_IN)).then(Instant::now)
     }
 
     #[inline]
     pub(crate) fn end(&self, begun: Option<Instant>) {
-        if begun.is_some_and(|begun| begun.elapsed() > SHORT) {
-            self.0.store(SLOW + SHORT_RUNS_OWED, Ordering::Relaxed);
+        let Some(took) = begun.map(|begun| begun.elapsed()) else {
+            return;
+        };
+        self.brief.store(took <= BRIEF, Ordering::Relaxed);
+        if took > SHORT {
+            self.runs.store(SLOW + SHORT_RUNS_OWED, Ordering::Relaxed);
         }
     }
 
     /// The driver has run `messages` of them in `took`.
     pub(crate) fn driven(&self, took: Duration, messages: u64) {
-        let owed = self.0.load(Ordering::Relaxed);
+        let owed = self.runs.load(Ordering::Relaxed);
         if owed < SLOW {
             return;
         }
@@ -67,7 +86,7 @@ impl Pace {
         } else {
             0
         };
-        self.0.store(next, Ordering::Relaxed);
+        self.runs.store(next, Ordering::Relaxed);
     }
 }
 
@@ -91,9 +110,9 @@ mod tests {
     }
 
     #[test]
-    fn one_run_in_eight_is_measured_for_ever() {
+    fn one_run_in_sixteen_is_measured_for_ever() {
         let pace = Pace::new();
         let measured = (0..8000).filter(|_| pace.begin().is_some()).count();
-        assert!((1000..1200).contains(&measured), "{measured}");
+        assert!((500..600).contains(&measured), "{measured}");
     }
 }

@@ -35,6 +35,19 @@ enum State<T> {
     Closed,
 }
 
+impl<T> State<T> {
+    #[inline]
+    fn take(&mut self) -> Option<Result<T, Failure>> {
+        if !matches!(self, State::Done(_)) {
+            return None;
+        }
+        match std::mem::replace(self, State::Closed) {
+            State::Done(outcome) => Some(outcome),
+            _ => None,
+        }
+    }
+}
+
 /// What is known of the process that has dropped its end of a slot.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
@@ -140,14 +153,13 @@ impl<T> Slot<T> {
 
     /// Takes the outcome if it is there.
     pub(crate) fn try_take(&self) -> Option<Result<T, Failure>> {
-        let mut state = self.state.lock();
-        match std::mem::replace(&mut *state, State::Closed) {
-            State::Done(outcome) => Some(outcome),
-            other => {
-                *state = other;
-                None
-            }
-        }
+        self.state.lock().take()
+    }
+
+    /// The same, for the only one who has the slot.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Option<Result<T, Failure>> {
+        self.state.get_mut().take()
     }
 
     /// Takes the outcome, or leaves the waker to be called when it is there.

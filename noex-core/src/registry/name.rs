@@ -146,7 +146,7 @@ impl<S: GenServer> Name<S> {
     fn target(&self) -> Target<'static, S> {
         match self.find() {
             Ok(cell) => Target::Found(cell),
-            Err(why) => Target::NotFound(why.into()),
+            Err(why) => Target::NotFound(Box::new(why.into())),
         }
     }
 
@@ -221,7 +221,7 @@ impl<S: GenServer> Name<S> {
 
     fn send<T>(&self, message: T, wrap: impl FnOnce(T) -> Message<S>) -> Result<(), SendError<T>> {
         match self.target() {
-            Target::NotFound(why) => Err(SendError::new(message, SendFailure::from(why))),
+            Target::NotFound(why) => Err(SendError::new(message, SendFailure::from(*why))),
             Target::Ref(cell) => crate::server::cast::send(cell, message, wrap),
             Target::Found(cell) => crate::server::cast::send(&cell, message, wrap),
         }

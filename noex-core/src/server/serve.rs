@@ -1,10 +1,12 @@
 //! The loop of a server: init, then one message after the other, then terminate.
 
 use std::any::Any;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{self, Poll};
+
+use pin_project_lite::pin_project;
 
 use super::behaviour::GenServer;
 use super::context::Context;
@@ -49,20 +51,65 @@ pub(super) enum Over<S: GenServer> {
     Ended(Ending),
 }
 
-async fn run<S: GenServer>(begin: Begin<S>) -> Over<S> {
-    let (mut body, first) = match begin {
-        Begin::Again(body, first) => (body, first),
-        Begin::Init(cell, args) => match init(cell, args).await {
-            Ok(body) => (body, None),
-            Err(ending) => return Over::Ended(ending),
-        },
-    };
-    match handle_messages(&mut body, first).await {
-        None => Over::LetGo(body),
-        Some(reason) => {
-            let reason = body.leave(reason).await;
-            Over::Ended(body.end(reason))
-        }
+/// Handles one message after the other. The handlers' futures are in this one, which is
+/// why it is not cut into smaller ones: each would be one more copy of every message.
+fn run<S: GenServer>(begin: Begin<S>) -> impl Future<Output = Over<S>> + Send {
+    async move {
+        let (mut body, mut turn) = match begin {
+            Begin::Again(mut body, Some(message)) => {
+                let turn = body.turn_for(message);
+                (body, turn)
+            }
+            Begin::Again(body, None) => (body, Turn::Nothing),
+            Begin::Init(cell, args) => match init(cell, args).await {
+                Ok(body) => (body, Turn::Nothing),
+                Err(ending) => return Over::Ended(ending),
+            },
+        };
+        let reason = loop {
+            let Body {
+                cell, state, cx, ..
+            } = &mut *body;
+            let core = cell.core();
+            let handled = match turn {
+                Turn::Call(call) => {
+                    core.set_kind(MessageKind::Call);
+                    guard(core, Interrupt::Exit, state.handle_call(call, cx)).await
+                }
+                Turn::Cast(cast) => {
+                    core.set_kind(MessageKind::Cast);
+                    guard(core, Interrupt::Exit, state.handle_cast(cast, cx)).await
+                }
+                Turn::Info(kind, info) => {
+                    core.set_kind(kind);
+                    guard(core, Interrupt::Exit, state.handle_info(info, cx)).await
+                }
+                Turn::Continue(message) => {
+                    core.set_kind(MessageKind::Continue);
+                    guard(core, Interrupt::Exit, state.handle_continue(message, cx)).await
+                }
+                Turn::Nothing => Guarded::Returned(Ok(())),
+                Turn::LetGo => return Over::LetGo(body),
+                Turn::End(reason) => break reason,
+            };
+            match handled {
+                Guarded::Returned(Ok(())) => core.settle_dropped_ports(),
+                Guarded::Returned(Err(exit)) => break exit.into_reason(),
+                Guarded::Panicked(reason) => break reason,
+                Guarded::Interrupted => break core.interrupt_reason(),
+            }
+            if let Some(exit) = cx.take_stop() {
+                break exit.into_reason();
+            }
+            // If it is parked the message was handed over, and the handler has not waited: whoever has
+            // sent something since has left a notification.
+            if cell.queue().is_parked() && !core.take_notification() && !cx.has_continue() {
+                return Over::LetGo(body);
+            }
+            turn = body.next_turn();
+        };
+        let reason = body.leave(reason).await;
+        Over::Ended(body.end(reason))
     }
 }
 
@@ -99,62 +146,6 @@ async fn init<S: GenServer>(
     }))
 }
 
-/// Handles one message after the other, `first` before all. `None` when the loop lets go, `Some`
-/// when the server is to end.
-async fn handle_messages<S: GenServer>(
-    body: &mut Body<S>,
-    mut first: Option<Message<S>>,
-) -> Option<ExitReason> {
-    if let Some(exit) = body.cx.take_stop() {
-        return Some(exit.into_reason()); // by `init`
-    }
-    loop {
-        let turn = match first.take() {
-            Some(message) => body.turn_for(message),
-            None => body.next_turn(),
-        };
-        let Body {
-            cell, state, cx, ..
-        } = &mut *body;
-        let core = cell.core();
-        let handled = match turn {
-            Turn::Call(call) => {
-                core.set_kind(MessageKind::Call);
-                guard(core, Interrupt::Exit, state.handle_call(call, cx)).await
-            }
-            Turn::Cast(cast) => {
-                core.set_kind(MessageKind::Cast);
-                guard(core, Interrupt::Exit, state.handle_cast(cast, cx)).await
-            }
-            Turn::Info(kind, info) => {
-                core.set_kind(kind);
-                guard(core, Interrupt::Exit, state.handle_info(info, cx)).await
-            }
-            Turn::Continue(message) => {
-                core.set_kind(MessageKind::Continue);
-                guard(core, Interrupt::Exit, state.handle_continue(message, cx)).await
-            }
-            Turn::Nothing => continue,
-            Turn::LetGo => return None,
-            Turn::End(reason) => return Some(reason),
-        };
-        match handled {
-            Guarded::Returned(Ok(())) => core.settle_dropped_ports(),
-            Guarded::Returned(Err(exit)) => return Some(exit.into_reason()),
-            Guarded::Panicked(reason) => return Some(reason),
-            Guarded::Interrupted => return Some(core.interrupt_reason()),
-        }
-        if let Some(exit) = cx.take_stop() {
-            return Some(exit.into_reason());
-        }
-        // The message was handed over, and the handler has not waited: whoever has sent
-        // something since has left a notification.
-        if cell.queue().is_parked() && !core.take_notification() && !cx.has_continue() {
-            return None;
-        }
-    }
-}
-
 /// What the loop does next.
 enum Turn<S: GenServer> {
     Call(S::Call),
@@ -168,6 +159,7 @@ enum Turn<S: GenServer> {
 }
 
 impl<S: GenServer> Body<S> {
+    #[inline]
     fn next_turn(&mut self) -> Turn<S> {
         let core = self.cell.core();
         let queue = self.cell.queue();
@@ -223,7 +215,7 @@ impl<S: GenServer> Body<S> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn turn_for(&mut self, message: Message<S>) -> Turn<S> {
         self.cell.core().note_handled();
         if !matches!(message, Message::IdleTimeout(_)) {
@@ -321,29 +313,48 @@ enum Guarded<T> {
     Interrupted,
 }
 
-/// Runs user code so that neither a panic nor a signal gets past it.
+pin_project! {
+    /// Runs user code so that neither a panic nor a signal gets past it.
+    struct Guard<'a, F> {
+        core: &'a Core,
+        by: Interrupt,
+        #[pin]
+        handler: Option<F>,
+    }
+}
+
 #[inline]
-async fn guard<F: Future>(core: &Core, by: Interrupt, handler: F) -> Guarded<F::Output> {
-    let mut handler = pin!(Some(handler));
-    poll_fn(|cx| {
-        if core.is_interrupted(by) {
+fn guard<F: Future>(core: &Core, by: Interrupt, handler: F) -> Guard<'_, F> {
+    Guard {
+        core,
+        by,
+        handler: Some(handler),
+    }
+}
+
+impl<F: Future> Future for Guard<'_, F> {
+    type Output = Guarded<F::Output>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        if this.core.is_interrupted(*this.by) {
             // What it holds is the user's, whose Drop may panic.
-            let _ = unwind::catch(|| handler.set(None));
+            let _ = unwind::catch(|| this.handler.set(None));
             return Poll::Ready(Guarded::Interrupted);
         }
-        let Some(running) = handler.as_mut().as_pin_mut() else {
+        let Some(running) = this.handler.as_mut().as_pin_mut() else {
             return Poll::Pending;
         };
         match unwind::catch(|| running.poll(cx)) {
             Ok(Poll::Pending) => {
-                core.settle_dropped_ports();
+                this.core.settle_dropped_ports();
                 Poll::Pending
             }
             Ok(Poll::Ready(value)) => Poll::Ready(Guarded::Returned(value)),
             Err(reason) => Poll::Ready(Guarded::Panicked(reason)),
         }
-    })
-    .await
+    }
 }
 
 pub(super) fn note_unhandled<S: GenServer>(info: &Info<S::Info>, cx: &Context<S>) {

@@ -9,7 +9,8 @@ use super::message::ServerCell;
 pub(crate) enum Target<'a, S: GenServer> {
     Ref(&'a Arc<ServerCell<S>>),
     Found(Arc<ServerCell<S>>),
-    NotFound(NotFound),
+    // Boxed since a call is moved about with its target.
+    NotFound(Box<NotFound>),
 }
 
 impl<S: GenServer> Target<'_, S> {

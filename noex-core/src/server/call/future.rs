@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -37,7 +38,24 @@ pub struct Call<'a, S: GenServer, T> {
     message: Option<S::Call>,
     slot: Arc<Slot<T>>,
     timeout: Option<Duration>,
-    phase: Phase<S>,
+    phase: Phase,
+    // Boxed since a call is moved about, and most need none of it.
+    rare: Option<Box<Rare<S>>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Fresh,
+    /// In line for room in the mailbox.
+    Room,
+    /// In the mailbox, or handled, or refused by a process that is about to be dead.
+    Sent,
+    Done,
+}
+
+struct Rare<S: GenServer> {
+    /// The place in line for room in the mailbox.
+    ticket: Option<Ticket<Message<S>, System<S>>>,
     /// The caller's edge in the wait-for graph, when it is a process's handler.
     wait: Option<Wait>,
     /// When the process's table is to expire it, once that is known.
@@ -46,13 +64,15 @@ pub struct Call<'a, S: GenServer, T> {
     deadline: Option<Deadline>,
 }
 
-enum Phase<S: GenServer> {
-    Fresh,
-    /// In line for room in the mailbox.
-    Room(Ticket<Message<S>, System<S>>),
-    /// In the mailbox, or handled, or refused by a process that is about to be dead.
-    Sent,
-    Done,
+impl<S: GenServer> Default for Rare<S> {
+    fn default() -> Self {
+        Rare {
+            ticket: None,
+            wait: None,
+            due: None,
+            deadline: None,
+        }
+    }
 }
 
 impl<'a, S: GenServer, T> Call<'a, S, T> {
@@ -65,9 +85,7 @@ impl<'a, S: GenServer, T> Call<'a, S, T> {
             slot,
             timeout: Some(DEFAULT_CALL_TIMEOUT),
             phase: Phase::Fresh,
-            wait: None,
-            due: None,
-            deadline: None,
+            rare: None,
         }
     }
 
@@ -89,18 +107,21 @@ impl<S: GenServer, T: Send + 'static> Call<'_, S, T> {
         &self.slot
     }
 
+    fn rare(&mut self) -> &mut Rare<S> {
+        self.rare.get_or_insert_default()
+    }
+
     pub(super) fn given(&self) -> Option<Duration> {
         self.timeout
     }
 
     /// The one who polls keeps the time.
     pub(super) fn keep_own_time(&mut self) {
-        self.deadline = Some(Deadline::Never);
+        self.rare().deadline = Some(Deadline::Never);
     }
 
     fn begin(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, CallError>> {
-        // A caller that is always answered at once has to let others run, too.
-        ready!(coop::poll_proceed(cx)).made_progress();
+        ready!(self.let_others_run(cx));
         let Some(message) = self.message.take() else {
             return Poll::Pending;
         };
@@ -125,7 +146,7 @@ impl<S: GenServer, T: Send + 'static> Call<'_, S, T> {
         // A handler is known to wait before the message can be seen.
         if let Some(caller) = caller {
             match waits::begin(caller, pid, self.slot.clone()) {
-                Ok(wait) => self.wait = Some(wait),
+                Ok(wait) => self.rare.get_or_insert_default().wait = Some(wait),
                 Err(Circle(pids)) => return self.done(Err(CallError::Deadlock(pids))),
             }
         }
@@ -156,6 +177,28 @@ impl<S: GenServer, T: Send + 'static> Call<'_, S, T> {
         self.wait_for_reply(cx)
     }
 
+    /// A caller that is always answered at once has to let other tasks run, too: a call counts as
+    /// one of the operations that tokio lets a task do in its turn, and calls to a
+    /// server whose handlers are very short count as one together.
+    #[inline]
+    fn let_others_run(&self, cx: &mut Context<'_>) -> Poll<()> {
+        thread_local! {
+            static BRIEF_CALLS: Cell<u8> = const { Cell::new(0) };
+        }
+        const COUNT_AS_ONE: u8 = 8;
+        if let Ok(cell) = self.target.cell()
+            && cell.core().pace.is_brief()
+        {
+            let calls = BRIEF_CALLS.get() + 1;
+            BRIEF_CALLS.set(calls % COUNT_AS_ONE);
+            if calls < COUNT_AS_ONE {
+                return Poll::Ready(());
+            }
+        }
+        ready!(coop::poll_proceed(cx)).made_progress();
+        Poll::Ready(())
+    }
+
     /// The server has run on this stack.
     #[inline]
     fn has_run(
@@ -163,12 +206,17 @@ impl<S: GenServer, T: Send + 'static> Call<'_, S, T> {
         wait: Option<Result<Wait, Circle>>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<T, CallError>> {
-        if let Some(outcome) = self.slot.try_take() {
+        // Its port is used up as a rule, and nobody else has it then.
+        let outcome = match Arc::get_mut(&mut self.slot) {
+            Some(slot) => slot.take(),
+            None => self.slot.try_take(),
+        };
+        if let Some(outcome) = outcome {
             return self.outcome(outcome, cx);
         }
         match wait {
             None => {}
-            Some(Ok(wait)) => self.wait = Some(wait),
+            Some(Ok(wait)) => self.rare().wait = Some(wait),
             Some(Err(Circle(pids))) => return self.done(Err(CallError::Deadlock(pids))),
         }
         self.wait_for_reply(cx)
@@ -180,23 +228,25 @@ impl<S: GenServer, T: Send + 'static> Call<'_, S, T> {
             return self.refused(cx);
         };
         let waiter: Arc<dyn Waiter> = ticket.slot().clone();
-        self.phase = Phase::Room(ticket);
+        self.phase = Phase::Room;
+        self.rare().ticket = Some(ticket);
+        if self.timeout.is_some() {
+            // For the reply it is the same.
+            self.rare().due = self.due();
+        }
         self.register(waiter);
         self.poll_room(cx)
     }
 
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, CallError>> {
-        let Phase::Room(ticket) = &mut self.phase else {
+        let Some(mut ticket) = self.rare().ticket.take() else {
             return Poll::Pending;
         };
         let outcome = match ticket.slot().poll(cx.waker()) {
             Poll::Ready(outcome) => outcome,
             Poll::Pending => {
-                if self
-                    .deadline
-                    .as_mut()
-                    .is_none_or(|d| d.poll(cx).is_pending())
-                {
+                if self.poll_deadline(cx).is_pending() {
+                    self.rare().ticket = Some(ticket);
                     return Poll::Pending;
                 }
                 Err(Failure::Expired)
@@ -207,14 +257,20 @@ impl<S: GenServer, T: Send + 'static> Call<'_, S, T> {
             Err(Failure::Expired) => return self.failed(Failure::Expired, cx),
             Err(_) => return self.refused(cx),
         }
-        let Phase::Room(ticket) = std::mem::replace(&mut self.phase, Phase::Sent) else {
-            return Poll::Pending;
-        };
+        self.phase = Phase::Sent;
         if let Some(message) = self.message.take() {
             // Refused: its port is dropped, and the process is dying.
             let _ = ticket.post(message, Message::Call);
         }
         self.wait_for_reply(cx)
+    }
+
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let rare = self.rare.as_deref_mut();
+        match rare.and_then(|rare| rare.deadline.as_mut()) {
+            Some(deadline) => deadline.poll(cx),
+            None => Poll::Pending,
+        }
     }
 
     /// The mailbox was closed before the message was in: the process is dying or dead.
@@ -249,22 +305,30 @@ impl<S: GenServer, T: Send + 'static> Call<'_, S, T> {
         self.poll_sent(cx)
     }
 
+    /// When the time is up, by the clock of the runtime.
+    fn due(&self) -> Option<Instant> {
+        let known = self.rare.as_ref().and_then(|rare| rare.due);
+        known.or_else(|| Some(timers::after(Instant::now(), self.timeout?)))
+    }
+
     /// Sees to it that the wait ends with the process, and with the deadline.
     /// `false`: the process is dead.
     fn register(&mut self, waiter: Arc<dyn Waiter>) -> bool {
         let Ok(cell) = self.target.cell() else {
             return false;
         };
-        match (&self.deadline, self.timeout) {
-            // Within one runtime the process's table keeps the time for all its callers.
-            (None, Some(timeout)) if cell.core().hub().is_here() => {
-                let due = self
-                    .due
-                    .get_or_insert_with(|| timers::after(Instant::now(), timeout));
-                return cell.add_waiter(waiter, Some(*due)).is_ok();
-            }
-            (None, timeout) => self.deadline = Some(Deadline::new(timeout, &waiter)),
+        let deadline = self.rare.as_ref().and_then(|rare| rare.deadline.as_ref());
+        match (deadline, self.timeout) {
             (Some(deadline), _) => deadline.cover(&waiter),
+            (None, None) => {}
+            // Within one runtime the process's table keeps the time for all its callers.
+            (None, Some(_)) if cell.core().hub().is_here() => {
+                return cell.add_waiter(waiter, self.due()).is_ok();
+            }
+            (None, timeout) => {
+                let deadline = Deadline::new(timeout, &waiter);
+                self.rare.get_or_insert_default().deadline = Some(deadline);
+            }
         }
         cell.add_waiter(waiter, None).is_ok()
     }
@@ -273,9 +337,9 @@ impl<S: GenServer, T: Send + 'static> Call<'_, S, T> {
         if let Poll::Ready(outcome) = self.slot.poll(cx.waker()) {
             return self.outcome(outcome, cx);
         }
-        match self.deadline.as_mut().map(|deadline| deadline.poll(cx)) {
-            Some(Poll::Ready(())) => self.failed(Failure::Expired, cx),
-            _ => Poll::Pending,
+        match self.poll_deadline(cx) {
+            Poll::Ready(()) => self.failed(Failure::Expired, cx),
+            Poll::Pending => Poll::Pending,
         }
     }
 
@@ -298,12 +362,12 @@ impl<S: GenServer, T: Send + 'static> Call<'_, S, T> {
         };
         if matches!(failure, Failure::Dropped) && dying() {
             self.slot.reopen(cx.waker());
-            if self.wait.is_none()
+            if self.rare().wait.is_none()
                 && let Some(caller) = current::pid()
                 && let Some(pid) = self.slot.owner()
             {
                 match waits::begin(caller, pid, self.slot.clone()) {
-                    Ok(wait) => self.wait = Some(wait),
+                    Ok(wait) => self.rare().wait = Some(wait),
                     Err(Circle(pids)) => return self.done(Err(CallError::Deadlock(pids))),
                 }
             }
@@ -318,7 +382,7 @@ impl<S: GenServer, T: Send + 'static> Call<'_, S, T> {
 
     fn done(&mut self, result: Result<T, CallError>) -> Poll<Result<T, CallError>> {
         self.phase = Phase::Done;
-        self.wait = None;
+        self.rare = None;
         if result.is_err() {
             // Nobody waits any more, whatever still comes.
             let _answer = self.slot.abandon();
@@ -377,7 +441,7 @@ impl<S: GenServer, T: Send + 'static> Future for Call<'_, S, T> {
         let this = self.get_mut();
         match this.phase {
             Phase::Fresh => this.begin(cx),
-            Phase::Room(_) => this.poll_room(cx),
+            Phase::Room => this.poll_room(cx),
             Phase::Sent => this.poll_sent(cx),
             Phase::Done => Poll::Pending,
         }
@@ -389,7 +453,7 @@ impl<S: GenServer, T> Unpin for Call<'_, S, T> {}
 
 impl<S: GenServer, T> Drop for Call<'_, S, T> {
     fn drop(&mut self) {
-        if !matches!(self.phase, Phase::Done) {
+        if self.phase != Phase::Done {
             // An answer that is there goes with it, outside of the slot's lock.
             let _answer = self.slot.abandon();
         }
