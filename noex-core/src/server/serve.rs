@@ -53,14 +53,21 @@ pub(super) enum Over<S: GenServer> {
 
 /// Handles one message after the other. The handlers' futures are in this one, which is
 /// why it is not cut into smaller ones: each would be one more copy of every message.
+// Not an `async fn`, which would move what it begins with once more.
+#[allow(clippy::manual_async_fn)]
 fn run<S: GenServer>(begin: Begin<S>) -> impl Future<Output = Over<S>> + Send {
     async move {
+        let mut handed_over = false;
         let (mut body, mut turn) = match begin {
             Begin::Again(mut body, Some(message)) => {
+                handed_over = true;
                 let turn = body.turn_for(message);
                 (body, turn)
             }
-            Begin::Again(body, None) => (body, Turn::Nothing),
+            Begin::Again(mut body, None) => {
+                let turn = body.next_turn();
+                (body, turn)
+            }
             Begin::Init(cell, args) => match init(cell, args).await {
                 Ok(body) => (body, Turn::Nothing),
                 Err(ending) => return Over::Ended(ending),
@@ -101,9 +108,13 @@ fn run<S: GenServer>(begin: Begin<S>) -> impl Future<Output = Over<S>> + Send {
             if let Some(exit) = cx.take_stop() {
                 break exit.into_reason();
             }
-            // If it is parked the message was handed over, and the handler has not waited: whoever has
-            // sent something since has left a notification.
-            if cell.queue().is_parked() && !core.take_notification() && !cx.has_continue() {
+            // Still parked, since the handler has not waited: whoever has sent something meanwhile has
+            // left a notification.
+            if std::mem::take(&mut handed_over)
+                && cell.queue().is_parked()
+                && !core.take_notification()
+                && !cx.has_continue()
+            {
                 return Over::LetGo(body);
             }
             turn = body.next_turn();
@@ -280,14 +291,14 @@ impl<S: GenServer> Body<S> {
     }
 
     /// Drops the state. What the death path needs is left.
-    fn end(self: Box<Self>, reason: ExitReason) -> Ending {
+    fn end(self, reason: ExitReason) -> Ending {
         let Body {
             state,
             mut cx,
             batch,
             undelivered,
             ..
-        } = *self;
+        } = self;
         let shown_state = if reason.is_orderly() {
             None
         } else {
