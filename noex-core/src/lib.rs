@@ -62,6 +62,7 @@
 //! | for | see |
 //! | --- | --- |
 //! | a server | [`GenServer`], [`Context`], [`ServerRef`] |
+//! | a server written as methods | [`macro@genserver`], [`Reach`] |
 //! | calls and what can go wrong | [`ServerRef::call`], [`CallError`], [`ReplyTo`], [`multi_call`] |
 //! | restarts | [`Supervisor`], [`Restart`], [`Shutdown`], [`Strategy`] |
 //! | names | [`Name`], [`Registry`], [`registry`] |
@@ -73,6 +74,7 @@ pub mod registry;
 mod server;
 mod supervisor;
 
+pub use noex_macros::genserver;
 pub use process::{
     Down, ExitReason, ExitSignal, Lifecycle, LifecycleEvents, LifecycleNotice, Mailbox,
     MessageKind, Monitor, MonitorRef, Overflow, Panicked, Phase, Pid, Status, Tables,
@@ -81,11 +83,11 @@ pub use registry::{
     Keys, Listener, LookupError, Name, Owner, RegisterError, Registered, Registry, RegistryEvent,
 };
 pub use server::{
-    Backoff, Call, CallError, CallersRun, CastWait, Child, ChildKind, ChildSpec, Context,
-    DEFAULT_CALL_TIMEOUT, DEFAULT_START_TIMEOUT, DEFAULT_STOP_TIMEOUT, Exit, GenServer, Info,
-    MultiCall, Recipient, ReplyTo, Restart, SendError, SendFailure, ServerRef, Shutdown, Start,
-    StartError, StateAccess, Stop, StopError, Sys, SysError, TaskDone, TaskId, Timer, WeakRef,
-    multi_call,
+    Backoff, Call, CallError, CallFuture, CallersRun, CastWait, Child, ChildKind, ChildSpec,
+    Context, DEFAULT_CALL_TIMEOUT, DEFAULT_START_TIMEOUT, DEFAULT_STOP_TIMEOUT, Exit, GenServer,
+    Info, MultiCall, Reach, Recipient, ReplyTo, Restart, SendError, SendFailure, ServerRef,
+    Shutdown, Start, StartError, StateAccess, Stop, StopError, Sys, SysError, TaskDone, TaskId,
+    Timer, WeakRef, multi_call,
 };
 pub use supervisor::{
     AutoShutdown, ChildCount, ChildError, ChildFailed, ChildInfo, ChildState, SpecError, Strategy,

@@ -12,6 +12,7 @@ mod keyed;
 mod name;
 mod owner;
 mod owners;
+mod reach;
 mod start;
 mod starts;
 mod table;
