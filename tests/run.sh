@@ -19,6 +19,7 @@ need() {
 
 need cargo "" "the Rust toolchain, from https://rustup.rs"
 need cc gcc "a C linker, Debian's package gcc"
+need node nodejs "Node 18 or later, Debian's package nodejs"
 
 if [ ${#missing[@]} -gt 0 ]; then
     echo "tests/run.sh cannot run every test, since this is missing:" >&2

@@ -69,6 +69,8 @@
 //! | links, monitors, exit reasons | [`process`], [`ExitReason`], [`Down`] |
 //! | the state of a running server | [`Sys`], [`Status`] |
 
+#[cfg(all(feature = "gateway", unix))]
+pub mod gateway;
 pub mod process;
 pub mod registry;
 mod server;

@@ -3,7 +3,12 @@ use std::path::{Path, PathBuf};
 
 /// The folders of noex-core, from the lowest layer to the highest. A folder may use those in
 /// earlier rows, and not its neighbours.
-const LAYERS: &[&[&str]] = &[&["process"], &["server"], &["registry", "supervisor"]];
+const LAYERS: &[&[&str]] = &[
+    &["process"],
+    &["server"],
+    &["registry", "supervisor"],
+    &["gateway"],
+];
 
 fn layer_of(module: &str) -> Option<usize> {
     LAYERS.iter().position(|layer| layer.contains(&module))

@@ -491,7 +491,7 @@ mod tests {
     #[test]
     fn only_the_first_post_after_parking_asks_for_a_wake_up() {
         let queue = Numbers::new(Mailbox::default());
-        assert_eq!(read(&queue), []);
+        assert_eq!(read(&queue), Vec::<u32>::new());
         assert!(matches!(post(&queue, 1), Ok(Posted::Wake)));
         assert!(matches!(post(&queue, 2), Ok(Posted::Quiet)));
         assert_eq!(read(&queue), [1, 2]);

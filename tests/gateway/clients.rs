@@ -1,0 +1,133 @@
+//! The client as a server: connecting, losing and finding the gateway.
+
+use std::time::Duration;
+
+use noex::gateway::{ClientEvent, ClientOptions, ErrorCode, GatewayClient, PendingCalls};
+use noex::{Backoff, Supervisor};
+use serde_json::Value;
+
+use crate::support::{Hub, eventually};
+
+fn quick() -> Backoff {
+    Backoff::new(Duration::from_millis(10), Duration::from_millis(40)).jitter(0.2)
+}
+
+#[tokio::test]
+async fn connecting_to_nobody_fails_and_a_call_without_a_connection_too() {
+    let hub = Hub::unstarted(|options| options);
+    let client = hub.client("service");
+    assert!(client.connect().await.is_err());
+    assert!(!client.is_connected());
+    let error = client.call::<Value>("x", "y", &()).await.unwrap_err();
+    assert!(matches!(error, noex::gateway::GatewayError::NotConnected));
+}
+
+#[tokio::test]
+async fn methods_may_come_and_go_after_connecting() {
+    let hub = Hub::start().await;
+    let service = hub.connected("service").await;
+    let caller = hub.connected("caller").await;
+    service.register("late", |_: (), _| async { Ok("here") });
+    let known = || hub.gateway.service("service").unwrap().methods;
+    eventually("the gateway is told", || known() == ["late"]).await;
+    assert_eq!(
+        caller.call::<String>("service", "late", &()).await.unwrap(),
+        "here"
+    );
+    assert!(service.unregister("late"));
+    assert!(!service.unregister("late"));
+    eventually("the gateway is told", || known().is_empty()).await;
+    let error = caller
+        .call::<Value>("service", "late", &())
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), ErrorCode::MethodNotFound);
+}
+
+#[tokio::test]
+async fn calls_that_wait_fail_when_the_gateway_goes() {
+    let hub = Hub::start().await;
+    let _service = hub.registered("service", &["never"]).await;
+    let caller = hub.connected("caller").await;
+    let call = caller.call::<Value>("service", "never", &()).into_future();
+    let (answer, ()) = tokio::join!(call, async {
+        eventually("it is out", || caller.status().pending_calls == 1).await;
+        hub.gateway.stop().await.unwrap();
+    });
+    assert!(matches!(
+        answer,
+        Err(noex::gateway::GatewayError::Disconnected)
+    ));
+    eventually("it knows", || !caller.is_connected()).await;
+}
+
+#[tokio::test]
+async fn calls_that_wait_fail_when_their_service_goes() {
+    let hub = Hub::start().await;
+    let mut service = hub.registered("service", &["never"]).await;
+    let caller = hub.connected("caller").await;
+    let call = caller.call::<Value>("service", "never", &()).into_future();
+    let (answer, ()) = tokio::join!(call, async {
+        service.receive().await.unwrap();
+        drop(service);
+    });
+    assert_eq!(answer.unwrap_err().code(), ErrorCode::ServiceDisconnected);
+}
+
+#[tokio::test]
+async fn a_supervised_client_waits_for_a_gateway_that_comes_later_and_calls_wait_if_asked() {
+    let hub = Hub::unstarted(|options| options);
+    let options = ClientOptions::new("caller", &hub.socket)
+        .reconnect(quick())
+        .pending_calls(PendingCalls::Resend);
+    let caller = GatewayClient::new(options);
+    let tree = Supervisor::one_for_one()
+        .child(caller.child())
+        .start()
+        .await
+        .unwrap();
+    let mut events = caller.events();
+    let call = caller.call::<u8>("service", "m", &()).into_future();
+    let (answer, ()) = tokio::join!(call, async {
+        assert!(matches!(
+            events.recv().await,
+            Some(ClientEvent::Error { .. })
+        ));
+        // The socket appears with the service already behind it.
+        hub.gateway.start().await.unwrap();
+        let service = hub.client("service");
+        service.register("m", |_: (), _| async { Ok(1u8) });
+        service.connect().await.unwrap();
+    });
+    // The caller may have come before the service: that is an answer, not a lost connection.
+    match answer {
+        Ok(value) => assert_eq!(value, 1),
+        Err(error) => assert_eq!(error.code(), ErrorCode::ServiceNotFound),
+    }
+    assert!(caller.is_connected());
+    tree.stop().await.unwrap();
+    assert!(!caller.is_connected());
+}
+
+#[tokio::test]
+async fn disconnecting_fails_what_waits_and_frees_the_name() {
+    let hub = Hub::start().await;
+    let _service = hub.registered("service", &["never"]).await;
+    let caller = hub.connected("caller").await;
+    let mut events = caller.events();
+    let call = caller.call::<Value>("service", "never", &()).into_future();
+    let (answer, ()) = tokio::join!(call, async {
+        eventually("it is out", || caller.status().pending_calls == 1).await;
+        caller.disconnect().await.unwrap();
+    });
+    assert!(matches!(
+        answer,
+        Err(noex::gateway::GatewayError::Disconnected)
+    ));
+    assert_eq!(events.recv().await, Some(ClientEvent::Disconnected));
+    eventually("the name is free", || {
+        !hub.gateway.is_service_connected("caller")
+    })
+    .await;
+    caller.connect().await.unwrap();
+}
