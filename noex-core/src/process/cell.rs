@@ -77,7 +77,7 @@ pub(crate) enum Polled {
     LetGo,
     /// A handler waits for something, and will have the loop woken.
     Waits,
-    Ended(Ending),
+    Ended(Box<Ending>),
 }
 
 pub(crate) type BoxedLoop<M> = Pin<Box<dyn Loop<M>>>;

@@ -213,21 +213,24 @@ where
     }
     let _frame = current::enter(core.pid(), how);
     let _span = runnable.span.as_ref().map(|span| span.enter());
-    let polled = unwind::catch(|| loop_.as_mut().poll(&mut Context::from_waker(waker), first));
-    let ending = match polled {
-        Ok(Polled::LetGo) => {
+    let mut polled = Polled::Waits;
+    let panicked = unwind::panicked(|| {
+        polled = loop_.as_mut().poll(&mut Context::from_waker(waker), first);
+    });
+    let ending = match (panicked, polled) {
+        (None, Polled::LetGo) => {
             before_others();
             return Poll::Pending;
         }
-        Ok(Polled::Waits) => {
+        (None, Polled::Waits) => {
             // It may be parked, if the message was handed over; it is not any more.
             cell.queue().unpark();
             before_others();
             return Poll::Pending;
         }
-        Ok(Polled::Ended(ending)) => ending,
+        (None, Polled::Ended(ending)) => *ending,
         // A panic outside of a handler: in the Drop of a handler's future.
-        Err(reason) => Ending::because(reason),
+        (Some(reason), _) => Ending::because(*reason),
     };
     let loop_ = runnable.loop_.take();
     let waker = runnable.waker.take();

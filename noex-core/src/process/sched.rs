@@ -102,7 +102,10 @@ impl Sched {
 
     /// What it takes to have the driver run. The one who gets `Spawn` has to do it.
     pub(crate) fn driver(&self) -> Driver {
-        let before = self.0.fetch_or(DRIVEN, Ordering::AcqRel);
+        let mut before = self.0.load(Ordering::Acquire);
+        if before & (DRIVEN | ORPHANED) != DRIVEN {
+            before = self.0.fetch_or(DRIVEN, Ordering::AcqRel);
+        }
         if before & ORPHANED != 0 {
             Driver::Gone
         } else if before & DRIVEN != 0 {

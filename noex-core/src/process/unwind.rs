@@ -18,10 +18,20 @@ thread_local! {
 /// Runs `f`; a panic comes back as the reason for which the process ends.
 #[inline]
 pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, ExitReason> {
+    let mut value = None;
+    match panicked(|| value = Some(f())) {
+        Some(reason) => Err(*reason),
+        None => value.ok_or(ExitReason::Killed),
+    }
+}
+
+/// Runs `f`; gives the reason for which the process ends, if it panicked.
+#[inline]
+pub(crate) fn panicked(f: impl FnOnce()) -> Option<Box<ExitReason>> {
     CATCHING.set(CATCHING.get() + 1);
     let caught = panic::catch_unwind(AssertUnwindSafe(f));
     CATCHING.set(CATCHING.get() - 1);
-    caught.map_err(reason)
+    caught.err().map(|payload| Box::new(reason(payload)))
 }
 
 /// Runs something that panics where it cannot be done, without a word on standard error.

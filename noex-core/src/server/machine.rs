@@ -67,7 +67,7 @@ where
             }
             Poll::Ready(Over::Ended(ending)) => {
                 this.running.set(None);
-                Polled::Ended(ending)
+                Polled::Ended(Box::new(ending))
             }
         }
     }

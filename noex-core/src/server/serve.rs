@@ -53,75 +53,75 @@ pub(super) enum Over<S: GenServer> {
 
 /// Handles one message after the other. The handlers' futures are in this one, which is
 /// why it is not cut into smaller ones: each would be one more copy of every message.
-// Not an `async fn`, which would move what it begins with once more.
-#[allow(clippy::manual_async_fn)]
-fn run<S: GenServer>(begin: Begin<S>) -> impl Future<Output = Over<S>> + Send {
-    async move {
-        let mut handed_over = false;
-        let (mut body, mut turn) = match begin {
-            Begin::Again(mut body, Some(message)) => {
-                handed_over = true;
-                let turn = body.turn_for(message);
-                (body, turn)
-            }
-            Begin::Again(mut body, None) => {
-                let turn = body.next_turn();
-                (body, turn)
-            }
-            Begin::Init(cell, args) => match init(cell, args).await {
-                Ok(body) => (body, Turn::Nothing),
-                Err(ending) => return Over::Ended(ending),
-            },
+async fn run<S: GenServer>(begin: Begin<S>) -> Over<S> {
+    let (mut body, mut first) = match begin {
+        Begin::Again(body, first) => (body, first),
+        Begin::Init(cell, args) => match init(cell, args).await {
+            Ok(body) => (body, None),
+            Err(ending) => return Over::Ended(ending),
+        },
+    };
+    let mut handed_over = first.is_some();
+    let reason = loop {
+        if let Some(exit) = body.cx.take_stop() {
+            break exit.into_reason();
+        }
+        let turn = match first.take() {
+            Some(message) => body.turn_for(message),
+            None => body.next_turn(),
         };
-        let reason = loop {
-            let Body {
-                cell, state, cx, ..
-            } = &mut *body;
-            let core = cell.core();
-            let handled = match turn {
-                Turn::Call(call) => {
-                    core.set_kind(MessageKind::Call);
-                    guard(core, Interrupt::Exit, state.handle_call(call, cx)).await
-                }
-                Turn::Cast(cast) => {
-                    core.set_kind(MessageKind::Cast);
-                    guard(core, Interrupt::Exit, state.handle_cast(cast, cx)).await
-                }
-                Turn::Info(kind, info) => {
-                    core.set_kind(kind);
-                    guard(core, Interrupt::Exit, state.handle_info(info, cx)).await
-                }
-                Turn::Continue(message) => {
-                    core.set_kind(MessageKind::Continue);
-                    guard(core, Interrupt::Exit, state.handle_continue(message, cx)).await
-                }
-                Turn::Nothing => Guarded::Returned(Ok(())),
-                Turn::LetGo => return Over::LetGo(body),
-                Turn::End(reason) => break reason,
-            };
-            match handled {
-                Guarded::Returned(Ok(())) => core.settle_dropped_ports(),
-                Guarded::Returned(Err(exit)) => break exit.into_reason(),
-                Guarded::Panicked(reason) => break reason,
-                Guarded::Interrupted => break core.interrupt_reason(),
+        let Body {
+            cell, state, cx, ..
+        } = &mut *body;
+        let core = cell.core();
+        let mut exit = None;
+        let failed = |result: Result<(), Exit>| exit = result.err();
+        let cut = match turn {
+            Turn::Call(call) => {
+                core.set_kind(MessageKind::Call);
+                guard(core, Interrupt::Exit, state.handle_call(call, cx), failed).await
             }
-            if let Some(exit) = cx.take_stop() {
-                break exit.into_reason();
+            Turn::Cast(cast) => {
+                core.set_kind(MessageKind::Cast);
+                guard(core, Interrupt::Exit, state.handle_cast(cast, cx), failed).await
             }
-            // Still parked, since the handler has not waited: whoever has sent something meanwhile has
-            // left a notification.
-            if std::mem::take(&mut handed_over)
-                && cell.queue().is_parked()
-                && !core.take_notification()
-                && !cx.has_continue()
-            {
-                return Over::LetGo(body);
+            Turn::Info(kind, info) => {
+                core.set_kind(kind);
+                guard(core, Interrupt::Exit, state.handle_info(info, cx), failed).await
             }
-            turn = body.next_turn();
+            Turn::Continue(message) => {
+                core.set_kind(MessageKind::Continue);
+                guard(
+                    core,
+                    Interrupt::Exit,
+                    state.handle_continue(message, cx),
+                    failed,
+                )
+                .await
+            }
+            Turn::Nothing => continue,
+            Turn::LetGo => return Over::LetGo(body),
+            Turn::End(reason) => break reason,
         };
-        let reason = body.leave(reason).await;
-        Over::Ended(body.end(reason))
-    }
+        if let Some(reason) = cut {
+            break *reason;
+        }
+        if let Some(exit) = exit {
+            break exit.into_reason();
+        }
+        core.settle_dropped_ports();
+        // Still parked, since the handler has not waited: whoever has sent something meanwhile has
+        // left a notification.
+        if std::mem::take(&mut handed_over)
+            && cell.queue().is_parked()
+            && !core.take_notification()
+            && !cx.wants_to_go_on()
+        {
+            return Over::LetGo(body);
+        }
+    };
+    let reason = body.leave(reason).await;
+    Over::Ended(body.end(reason))
 }
 
 async fn init<S: GenServer>(
@@ -131,15 +131,20 @@ async fn init<S: GenServer>(
     let core = cell.core();
     let mut cx = Context::new(cell.clone());
     core.set_kind(MessageKind::Init);
-    let state = match guard(core, Interrupt::Exit, S::init(args, &mut cx)).await {
-        Guarded::Returned(Ok(state)) => state,
-        Guarded::Returned(Err(Exit::Ignore)) => {
+    let mut made = None;
+    let made_it = |result| made = Some(result);
+    let cut = guard(core, Interrupt::Exit, S::init(args, &mut cx), made_it).await;
+    let state = match made {
+        Some(Ok(state)) => state,
+        Some(Err(Exit::Ignore)) => {
             core.decline();
             return Err(Ending::because(ExitReason::Normal));
         }
-        Guarded::Returned(Err(exit)) => return Err(Ending::because(exit.into_reason())),
-        Guarded::Panicked(reason) => return Err(Ending::because(reason)),
-        Guarded::Interrupted => return Err(Ending::because(core.interrupt_reason())),
+        Some(Err(exit)) => return Err(Ending::because(exit.into_reason())),
+        None => {
+            let reason = cut.map_or(ExitReason::Killed, |reason| *reason);
+            return Err(Ending::because(reason));
+        }
     };
     core.started();
     current::answered(current::INIT);
@@ -170,7 +175,7 @@ enum Turn<S: GenServer> {
 }
 
 impl<S: GenServer> Body<S> {
-    #[inline]
+    #[inline(always)]
     fn next_turn(&mut self) -> Turn<S> {
         let core = self.cell.core();
         let queue = self.cell.queue();
@@ -280,13 +285,13 @@ impl<S: GenServer> Body<S> {
         // The log is to tell what it was busy with before.
         let last = core.kind();
         core.set_kind(MessageKind::Terminate);
-        let ended = guard(core, Interrupt::Kill, state.terminate(&reason, cx)).await;
+        let cut = guard(core, Interrupt::Kill, state.terminate(&reason, cx), |()| ()).await;
         core.set_kind(last);
-        match ended {
-            Guarded::Returned(()) => reason,
-            Guarded::Interrupted => ExitReason::Killed,
-            Guarded::Panicked(panicked) if reason.is_orderly() => panicked,
-            Guarded::Panicked(_) => reason,
+        match cut {
+            None => reason,
+            Some(_) if core.is_interrupted(Interrupt::Kill) => ExitReason::Killed,
+            Some(panicked) if reason.is_orderly() => *panicked,
+            Some(_) => reason,
         }
     }
 
@@ -317,54 +322,60 @@ impl<S: GenServer> Body<S> {
     }
 }
 
-enum Guarded<T> {
-    Returned(T),
-    Panicked(ExitReason),
-    /// Cut short at an await: the handler's future is dropped.
-    Interrupted,
-}
-
 pin_project! {
-    /// Runs user code so that neither a panic nor a signal gets past it.
-    struct Guard<'a, F> {
+    /// Runs user code so that neither a panic nor a signal gets past it. `Some` is the reason for
+    /// which it was cut short; otherwise `took` has what it returned.
+    struct Guard<'a, F, T> {
         core: &'a Core,
         by: Interrupt,
         #[pin]
         handler: Option<F>,
+        took: T,
     }
 }
 
 #[inline]
-fn guard<F: Future>(core: &Core, by: Interrupt, handler: F) -> Guard<'_, F> {
+fn guard<F, T>(core: &Core, by: Interrupt, handler: F, took: T) -> Guard<'_, F, T>
+where
+    F: Future,
+    T: FnMut(F::Output),
+{
     Guard {
         core,
         by,
         handler: Some(handler),
+        took,
     }
 }
 
-impl<F: Future> Future for Guard<'_, F> {
-    type Output = Guarded<F::Output>;
+impl<F: Future, T: FnMut(F::Output)> Future for Guard<'_, F, T> {
+    // Boxed, and without what the handler returned: what is rare is not to be moved about with
+    // every message.
+    type Output = Option<Box<ExitReason>>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         if this.core.is_interrupted(*this.by) {
             // What it holds is the user's, whose Drop may panic.
-            let _ = unwind::catch(|| this.handler.set(None));
-            return Poll::Ready(Guarded::Interrupted);
+            let _ = unwind::panicked(|| this.handler.set(None));
+            return Poll::Ready(Some(Box::new(this.core.interrupt_reason())));
         }
         let Some(running) = this.handler.as_mut().as_pin_mut() else {
             return Poll::Pending;
         };
-        match unwind::catch(|| running.poll(cx)) {
-            Ok(Poll::Pending) => {
-                this.core.settle_dropped_ports();
-                Poll::Pending
+        let mut returned = false;
+        let panicked = unwind::panicked(|| {
+            if let Poll::Ready(value) = running.poll(cx) {
+                (this.took)(value);
+                returned = true;
             }
-            Ok(Poll::Ready(value)) => Poll::Ready(Guarded::Returned(value)),
-            Err(reason) => Poll::Ready(Guarded::Panicked(reason)),
+        });
+        if panicked.is_some() || returned {
+            return Poll::Ready(panicked);
         }
+        this.core.settle_dropped_ports();
+        Poll::Pending
     }
 }
 

@@ -23,6 +23,12 @@ impl<S: GenServer> Context<S> {
             .is_some_and(|extras| !extras.continues.is_empty())
     }
 
+    /// Whether a handler has asked for a continue or an end.
+    #[inline]
+    pub(crate) fn wants_to_go_on(&self) -> bool {
+        self.stop.is_some() || self.has_continue()
+    }
+
     pub(crate) fn take_continue(&mut self) -> Option<S::Info> {
         self.extras.as_mut()?.continues.pop_front()
     }
