@@ -11,6 +11,9 @@ pub mod a_supervision_tree {}
 #[doc = include_str!("03-names.md")]
 pub mod names {}
 
+#[doc = include_str!("12-gateway.md")]
+pub mod gateway {}
+
 #[doc = include_str!("defaults.md")]
 pub mod defaults {}
 

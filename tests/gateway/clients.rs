@@ -1,8 +1,12 @@
 //! The client as a server: connecting, losing and finding the gateway.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use noex::gateway::{ClientEvent, ClientOptions, ErrorCode, GatewayClient, PendingCalls};
+use noex::gateway::{
+    CacheRule, ClientEvent, ClientOptions, ErrorCode, GatewayClient, MethodError, PendingCalls,
+};
 use noex::{Backoff, Supervisor};
 use serde_json::Value;
 
@@ -130,4 +134,34 @@ async fn disconnecting_fails_what_waits_and_frees_the_name() {
     })
     .await;
     caller.connect().await.unwrap();
+}
+
+#[tokio::test]
+async fn results_that_are_kept_are_not_asked_for_again_until_they_are_invalidated() {
+    let hub = Hub::start().await;
+    let service = hub.client("service");
+    let asked = Arc::new(AtomicU32::new(0));
+    let count = asked.clone();
+    service.register("count", move |fail: bool, _| {
+        let now = count.fetch_add(1, Ordering::SeqCst);
+        async move {
+            if fail {
+                Err(MethodError::new("ASKED", "to fail"))
+            } else {
+                Ok(now)
+            }
+        }
+    });
+    service.connect().await.unwrap();
+    let rule = CacheRule::new("service", "count").ttl(Duration::from_secs(3600));
+    let caller = GatewayClient::new(ClientOptions::new("caller", &hub.socket).cache(rule));
+    caller.connect().await.unwrap();
+    let ask = async |fail: bool| caller.call::<u32>("service", "count", &fail).await;
+    assert_eq!(ask(false).await.unwrap(), 0);
+    assert_eq!(ask(false).await.unwrap(), 0);
+    assert!(ask(true).await.is_err());
+    assert!(ask(true).await.is_err());
+    assert_eq!(asked.load(Ordering::SeqCst), 3, "errors are not kept");
+    caller.invalidate("service", "count");
+    assert_eq!(ask(false).await.unwrap(), 3);
 }

@@ -4,6 +4,7 @@
 
 mod calls;
 mod clients;
+mod command;
 mod hostile;
 mod node;
 mod server;

@@ -33,7 +33,8 @@ mod outbox;
 mod server;
 
 pub use client::{
-    ClientOptions, ClientServer, ClientStatus, GatewayCall, GatewayClient, Invocation, PendingCalls,
+    CacheRule, ClientOptions, ClientServer, ClientStatus, GatewayCall, GatewayClient, Invocation,
+    PendingCalls,
 };
 pub use context::CallContext;
 pub use error::{ErrorCode, GatewayError, MethodError};

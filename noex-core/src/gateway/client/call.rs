@@ -11,6 +11,7 @@ use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
 
+use super::cache::Known;
 use super::link::{Link, OnProgress};
 use super::{GatewayClient, PendingCalls};
 use crate::gateway::clock;
@@ -98,6 +99,14 @@ impl<'a, T: DeserializeOwned> GatewayCall<'a, T> {
                 limit,
             });
         }
+        let cache = &self.client.shared.cache;
+        let keep = match cache.look(self.service, self.method, &params) {
+            Known::Result(result) => {
+                return serde_json::from_slice(&result).map_err(GatewayError::Decode);
+            }
+            Known::Keep(generation) => Some(generation),
+            Known::Never => None,
+        };
         loop {
             match self.attempt(&params, due).await {
                 Err(GatewayError::NotConnected | GatewayError::Disconnected)
@@ -110,6 +119,10 @@ impl<'a, T: DeserializeOwned> GatewayCall<'a, T> {
                     }
                 }
                 answer => {
+                    if let (Ok(result), Some(generation)) = (&answer, keep) {
+                        let cache = &self.client.shared.cache;
+                        cache.keep(self.service, self.method, &params, generation, result);
+                    }
                     return serde_json::from_slice(&answer?).map_err(GatewayError::Decode);
                 }
             }

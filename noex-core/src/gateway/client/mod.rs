@@ -1,5 +1,6 @@
 //! A service at a gateway, as a supervised server.
 
+mod cache;
 mod call;
 mod input;
 mod invocation;
@@ -9,6 +10,7 @@ mod options;
 mod runtime;
 mod status;
 
+pub use cache::CacheRule;
 pub use call::GatewayCall;
 pub use invocation::Invocation;
 pub use options::{ClientOptions, PendingCalls};
@@ -25,6 +27,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
+use self::cache::Cache;
 use self::link::Link;
 use self::methods::Methods;
 use self::runtime::First;
@@ -57,6 +60,7 @@ pub struct GatewayClient {
 struct Shared {
     options: ClientOptions,
     methods: RwLock<Methods>,
+    cache: Cache,
     ids: Ids,
     /// Tells the gateway that several connections are one client's. A secret among them.
     token: String,
@@ -74,6 +78,7 @@ impl GatewayClient {
     pub fn new(options: ClientOptions) -> Self {
         GatewayClient {
             shared: Arc::new(Shared {
+                cache: Cache::new(&options.cache),
                 options,
                 methods: RwLock::default(),
                 ids: Ids::new(),
@@ -185,6 +190,12 @@ impl GatewayClient {
         params: &'a (impl Serialize + ?Sized),
     ) -> GatewayCall<'a, T> {
         GatewayCall::new(self, service, method, serde_json::to_string(params))
+    }
+
+    /// Forgets the results that are [kept](ClientOptions::cache) of a method, also those of calls that
+    /// are under way.
+    pub fn invalidate(&self, service: &str, method: &str) {
+        self.shared.cache.invalidate(service, method);
     }
 
     /// Whether there is a connection, and the gateway has taken the registration.

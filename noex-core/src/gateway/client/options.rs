@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::cache::CacheRule;
 use crate::server::Backoff;
 
 /// What service a client is, and how it connects.
@@ -13,6 +14,7 @@ use crate::server::Backoff;
 /// | [`pending_calls`](ClientOptions::pending_calls) | failed when the connection ends |
 /// | [`connections`](ClientOptions::connections) | 1 |
 /// | [`concurrency`](ClientOptions::concurrency) | 1024 |
+/// | [`cache`](ClientOptions::cache) | nothing is kept |
 /// | [`shared`](ClientOptions::shared) | no: the name is for this client alone |
 #[derive(Clone, Debug)]
 pub struct ClientOptions {
@@ -27,6 +29,7 @@ pub struct ClientOptions {
     pub(super) connections: usize,
     pub(super) concurrency: usize,
     pub(super) shared: bool,
+    pub(super) cache: Vec<CacheRule>,
 }
 
 /// What becomes of calls when there is no connection, or it ends before their answer.
@@ -58,6 +61,7 @@ impl ClientOptions {
             connections: 1,
             concurrency: 1024,
             shared: false,
+            cache: Vec::new(),
         }
     }
 
@@ -114,6 +118,12 @@ impl ClientOptions {
     /// How many methods run at a time on each connection; one more is answered `BUSY`.
     pub fn concurrency(mut self, most: usize) -> Self {
         self.concurrency = most;
+        self
+    }
+
+    /// Keeps results of a method. Can be used several times, for several methods.
+    pub fn cache(mut self, rule: CacheRule) -> Self {
+        self.cache.push(rule);
         self
     }
 
