@@ -65,18 +65,31 @@
 //! | a server written as methods | [`macro@genserver`], [`Reach`] |
 //! | calls and what can go wrong | [`ServerRef::call`], [`CallError`], [`ReplyTo`], [`multi_call`] |
 //! | restarts | [`Supervisor`], [`Restart`], [`Shutdown`], [`Strategy`] |
+//! | children at run time | [`DynamicSupervisor`] |
+//! | a server for each part of the keys, pools | [`PartitionSupervisor`], [`Pool`] |
+//! | groups of processes | [`Groups`] |
 //! | names | [`Name`], [`Registry`], [`registry`] |
 //! | links, monitors, exit reasons | [`process`], [`ExitReason`], [`Down`] |
 //! | the state of a running server | [`Sys`], [`Status`] |
 
 #[cfg(all(feature = "gateway", unix))]
 pub mod gateway;
+mod dynamic;
+mod group;
+mod partition;
+mod pool;
 pub mod process;
 pub mod registry;
 mod server;
 mod supervisor;
 
 pub use noex_macros::genserver;
+pub use dynamic::{
+    DynamicCall, DynamicChild, DynamicInfo, DynamicSupervisor, DynamicSupervisorBuilder,
+};
+pub use group::{GroupError, GroupEvent, GroupMonitor, Groups};
+pub use partition::{Hashed, PartitionKey, PartitionSupervisor, ResizeError};
+pub use pool::{Pool, PoolCall, Route};
 pub use process::{
     Down, ExitReason, ExitSignal, Lifecycle, LifecycleEvents, LifecycleNotice, Mailbox,
     MessageKind, Monitor, MonitorRef, Overflow, Panicked, Phase, Pid, Status, Tables,

@@ -7,6 +7,8 @@ const LAYERS: &[&[&str]] = &[
     &["process"],
     &["server"],
     &["registry", "supervisor"],
+    &["application", "dynamic", "group", "partition"],
+    &["pool"],
     &["gateway"],
 ];
 

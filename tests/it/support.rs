@@ -376,4 +376,6 @@ impl Capture {
     }
 }
 
+// So that other test binaries can include this file by its path.
+#[path = "support/trees.rs"]
 pub mod trees;

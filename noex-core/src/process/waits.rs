@@ -112,7 +112,10 @@ impl Graph {
         if let Some(edges) = &mut self.edges
             && let Some(out) = edges.get_mut(&from)
         {
-            out.retain(|edge| edge.id != id);
+            // From the back: one that waits for very many lets go of them the last first.
+            if let Some(at) = out.iter().rposition(|edge| edge.id == id) {
+                out.remove(at);
+            }
             if out.is_empty() {
                 edges.remove(&from);
             }

@@ -196,6 +196,11 @@ impl<S: GenServer> Name<S> {
         Call::new(self.target(), make)
     }
 
+    /// Has a call that was not polled yet go to the present holder.
+    pub(crate) fn redirect<T>(&self, call: &mut Call<'static, S, T>) {
+        call.set_target(self.target());
+    }
+
     /// As [`ServerRef::cast`], to the present holder.
     ///
     /// # Errors

@@ -100,7 +100,7 @@ impl SupervisorBuilder {
     }
 }
 
-pub(super) fn check_child(child: &ChildSpec, auto: AutoShutdown) -> Result<(), SpecError> {
+pub(crate) fn check_child(child: &ChildSpec, auto: AutoShutdown) -> Result<(), SpecError> {
     let (policy, id) = (child.policy(), child.id().to_owned());
     match policy.significant {
         true if policy.restart == Restart::Permanent => Err(SpecError::SignificantPermanent { id }),

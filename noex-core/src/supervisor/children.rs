@@ -6,16 +6,15 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::report::{ChildCount, ChildInfo, ChildState};
+use super::streak::Streak;
 use crate::process::Pid;
 use crate::process::cell::Process;
-use crate::server::{ChildKind, ChildSpec};
+use crate::server::ChildSpec;
 
 pub(super) struct Entry {
     pub(super) spec: ChildSpec,
     pub(super) state: State,
-    /// Restarts in a row, for the backoff.
-    pub(super) in_a_row: u32,
-    pub(super) started: Option<Instant>,
+    pub(super) streak: Streak,
 }
 
 pub(super) enum State {
@@ -40,14 +39,18 @@ impl Entry {
         }
     }
 
+    fn report_state(&self) -> ChildState {
+        match &self.state {
+            State::Running(process) => ChildState::Running(process.core().pid()),
+            State::Restarting(_) => ChildState::Restarting,
+            State::Stopped => ChildState::Stopped,
+        }
+    }
+
     fn report(&self) -> ChildInfo {
         ChildInfo {
             id: self.spec.id().to_owned(),
-            state: match &self.state {
-                State::Running(process) => ChildState::Running(process.core().pid()),
-                State::Restarting(_) => ChildState::Restarting,
-                State::Stopped => ChildState::Stopped,
-            },
+            state: self.report_state(),
             kind: self.spec.policy().kind,
             restart: self.spec.policy().restart,
         }
@@ -65,8 +68,7 @@ impl Children {
         self.entries.push(Entry {
             spec,
             state: State::Stopped,
-            in_a_row: 0,
-            started: None,
+            streak: Streak::default(),
         });
         index
     }
@@ -92,7 +94,7 @@ impl Children {
             let pid = process.core().pid();
             self.by_pid.insert(pid, entry.spec.id().to_owned());
             entry.state = State::Running(process);
-            entry.started = Some(now);
+            entry.streak.started(now);
         }
     }
 
@@ -137,20 +139,11 @@ impl Children {
 
     pub(super) fn count(&self, restarts: u64) -> ChildCount {
         let mut count = ChildCount {
-            specs: self.entries.len(),
             restarts,
             ..ChildCount::default()
         };
         for entry in &self.entries {
-            match entry.state {
-                State::Running(_) => count.active += 1,
-                State::Restarting(_) => count.restarting += 1,
-                State::Stopped => {}
-            }
-            match entry.spec.policy().kind {
-                ChildKind::Supervisor => count.supervisors += 1,
-                ChildKind::Worker => count.workers += 1,
-            }
+            count.add(entry.report_state(), entry.spec.policy().kind);
         }
         count
     }

@@ -67,6 +67,12 @@ pub enum ChildError {
     /// The child is about to be started again.
     #[error("the child is being restarted")]
     Restarting,
+    /// A dynamic supervisor has as many children as it may.
+    #[error("there are {max} children already, which is as many as there may be")]
+    MaxChildren {
+        /// How many that is.
+        max: usize,
+    },
     /// The description is wrong.
     #[error(transparent)]
     Spec(#[from] SpecError),

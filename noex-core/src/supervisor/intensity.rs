@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 #[derive(Debug)]
-pub(super) struct Window {
+pub(crate) struct Window {
     /// Restarts allowed within `period`. `None` allows any number.
     allowed: Option<usize>,
     period: Duration,
@@ -15,7 +15,7 @@ pub(super) struct Window {
 }
 
 impl Window {
-    pub(super) fn new(allowed: Option<usize>, period: Duration) -> Self {
+    pub(crate) fn new(allowed: Option<usize>, period: Duration) -> Self {
         Window {
             allowed,
             period,
@@ -24,7 +24,7 @@ impl Window {
     }
 
     /// One more restart. `false`: it is one too many.
-    pub(super) fn admit(&mut self, now: Instant) -> bool {
+    pub(crate) fn admit(&mut self, now: Instant) -> bool {
         let Some(allowed) = self.allowed else {
             return true;
         };

@@ -1,15 +1,16 @@
 //! Supervision trees.
 
-mod builder;
+pub(crate) mod builder;
 mod children;
 mod client;
 mod error;
-mod intensity;
+pub(crate) mod intensity;
 mod message;
 mod report;
 mod runtime;
-mod stopping;
-mod strategy;
+pub(crate) mod stopping;
+pub(crate) mod strategy;
+pub(crate) mod streak;
 
 pub use builder::SupervisorBuilder;
 pub use error::{ChildError, ChildFailed, SpecError};

@@ -58,3 +58,18 @@ pub struct ChildCount {
     /// `restart_child` does not.
     pub restarts: u64,
 }
+
+impl ChildCount {
+    pub(crate) fn add(&mut self, state: ChildState, kind: ChildKind) {
+        self.specs += 1;
+        match state {
+            ChildState::Running(_) => self.active += 1,
+            ChildState::Restarting => self.restarting += 1,
+            ChildState::Stopped => {}
+        }
+        match kind {
+            ChildKind::Supervisor => self.supervisors += 1,
+            ChildKind::Worker => self.workers += 1,
+        }
+    }
+}

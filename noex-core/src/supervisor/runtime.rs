@@ -147,7 +147,7 @@ impl Supervisor {
         let shutdown = entry.spec.policy().shutdown;
         // From here on its EXIT is that of a stranger.
         if let Some(process) = self.children.set_idle(index, State::Stopped) {
-            stopping::stop(&process, shutdown).await;
+            stopping::stop(process, shutdown).await;
         }
     }
 
@@ -190,13 +190,7 @@ impl Supervisor {
         let Some(backoff) = entry.spec.policy().backoff else {
             return self.restart_now(index, cx).await;
         };
-        if let Some(started) = entry.started.take()
-            && backoff.is_reset_by(started.elapsed())
-        {
-            entry.in_a_row = 0;
-        }
-        let delay = backoff.delay(entry.in_a_row, fastrand::f64());
-        entry.in_a_row = entry.in_a_row.saturating_add(1);
+        let delay = entry.streak.next_delay(&backoff);
         let retry = self.mark_restarting(index);
         if let Some(retry) = retry {
             cx.send_after(delay, SupervisorInfo(retry));
@@ -268,9 +262,7 @@ impl Supervisor {
         let entry = self.children.get_mut(index);
         let delay = entry.and_then(|entry| {
             let backoff = entry.spec.policy().backoff?;
-            let delay = backoff.delay(entry.in_a_row, fastrand::f64());
-            entry.in_a_row = entry.in_a_row.saturating_add(1);
-            Some(delay)
+            Some(entry.streak.next_delay(&backoff))
         });
         cx.send_after(delay.unwrap_or_default(), SupervisorInfo(retry));
         Ok(())

@@ -48,7 +48,7 @@ impl Strategy {
 
 /// What becomes of a child that has ended by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(crate) enum Fate {
     /// It is started again, as the strategy has it.
     Restart,
     /// Its entry stays, stopped.
@@ -57,7 +57,7 @@ pub(super) enum Fate {
     Forget,
 }
 
-pub(super) fn fate(restart: Restart, reason: &ExitReason) -> Fate {
+pub(crate) fn fate(restart: Restart, reason: &ExitReason) -> Fate {
     match restart {
         Restart::Permanent => Fate::Restart,
         Restart::Transient if !reason.is_orderly() => Fate::Restart,

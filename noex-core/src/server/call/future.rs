@@ -89,6 +89,11 @@ impl<'a, S: GenServer, T> Call<'a, S, T> {
         }
     }
 
+    /// Has it go elsewhere. Only before it was polled.
+    pub(crate) fn set_target(&mut self, target: Target<'a, S>) {
+        self.target = target;
+    }
+
     /// Waits `timeout` at the longest, from the time it is sent.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
