@@ -68,13 +68,15 @@
 //! | children at run time | [`DynamicSupervisor`] |
 //! | a server for each part of the keys, pools | [`PartitionSupervisor`], [`Pool`] |
 //! | groups of processes | [`Groups`] |
+//! | a whole program | [`Application`] |
 //! | names | [`Name`], [`Registry`], [`registry`] |
 //! | links, monitors, exit reasons | [`process`], [`ExitReason`], [`Down`] |
 //! | the state of a running server | [`Sys`], [`Status`] |
 
+mod application;
+mod dynamic;
 #[cfg(all(feature = "gateway", unix))]
 pub mod gateway;
-mod dynamic;
 mod group;
 mod partition;
 mod pool;
@@ -83,11 +85,12 @@ pub mod registry;
 mod server;
 mod supervisor;
 
-pub use noex_macros::genserver;
+pub use application::{Application, DEFAULT_GRACE, Ended, ShutdownSignal, SignalKind, Stopper};
 pub use dynamic::{
     DynamicCall, DynamicChild, DynamicInfo, DynamicSupervisor, DynamicSupervisorBuilder,
 };
 pub use group::{GroupError, GroupEvent, GroupMonitor, Groups};
+pub use noex_macros::genserver;
 pub use partition::{Hashed, PartitionKey, PartitionSupervisor, ResizeError};
 pub use pool::{Pool, PoolCall, Route};
 pub use process::{

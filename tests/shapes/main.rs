@@ -11,4 +11,8 @@
 #[macro_use]
 mod support;
 
+mod application;
 mod dynamic;
+mod group;
+mod partition;
+mod pool;

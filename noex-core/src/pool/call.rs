@@ -72,7 +72,7 @@ async fn queued<S: GenServer, T: Send + 'static>(
         Err(Refused::Full) => return Err(CallError::Overloaded),
         Err(Refused::Expired) => return Err(expired),
     };
-    pool.pick().redirect(&mut call);
+    pool.pick_free().redirect(&mut call);
     let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
     match limited(call, left).await {
         Err(CallError::Timeout { .. }) => Err(expired),

@@ -7,7 +7,7 @@ pub enum Route {
     /// One after the other. The default.
     #[default]
     RoundRobin,
-    /// The one with the fewest messages in its mailbox, in turns where several have as few.
+    /// The one with the fewest messages in its mailbox, one that is being handled included, in turns where several have as few.
     ShortestMailbox,
 }
 

@@ -103,6 +103,7 @@ impl<S: GenServer> Pool<S> {
     /// a place in the order in which they came, and what comes beyond fails at once with
     /// [`CallError::Overloaded`](crate::CallError::Overloaded). To be said before the pool is cloned.
     ///
+    /// A call that has a place goes to the worker that has the least to do, whatever the [`route`](Pool::route).
     /// It concerns [`call`](Pool::call). Casts, and what goes to a worker directly, do not pass through it.
     #[must_use]
     pub fn queue(self, each: usize, waiting: usize) -> Self {
@@ -142,7 +143,12 @@ impl<S: GenServer> Pool<S> {
         &self,
         make: impl FnOnce(ReplyTo<T>) -> S::Call,
     ) -> PoolCall<S, T> {
-        PoolCall::new(self.clone(), self.pick().call(make))
+        // With a queue the worker is picked when there is a place.
+        let target = match self.inner.queue {
+            Some(_) => self.inner.workers.partition(0),
+            None => self.pick(),
+        };
+        PoolCall::new(self.clone(), target.call(make))
     }
 
     /// As [`ServerRef::cast`](crate::ServerRef::cast), to the worker whose turn it is.
@@ -161,13 +167,24 @@ impl<S: GenServer> Pool<S> {
 
     /// The worker whose turn it is.
     pub fn pick(&self) -> Name<S> {
+        self.pick_by(self.inner.route)
+    }
+
+    /// A worker for a call that has a place: there is always one that has less to do than it may have.
+    pub(super) fn pick_free(&self) -> Name<S> {
+        self.pick_by(Route::ShortestMailbox)
+    }
+
+    fn pick_by(&self, route: Route) -> Name<S> {
         let targets = self.inner.workers.targets();
         let turn = self.inner.turn.fetch_add(1, Ordering::Relaxed);
         let load = |worker: usize| {
             let worker = targets[worker].lookup().ok()?;
-            Some(worker.cell().mailbox_len())
+            // A call that is being handled is in no mailbox any more, but is still waited for.
+            let process = worker.cell();
+            Some(process.mailbox_len().max(process.core().waiting()))
         };
-        let picked = pick(self.inner.route, turn, targets.len(), load);
+        let picked = pick(route, turn, targets.len(), load);
         targets[picked].clone()
     }
 

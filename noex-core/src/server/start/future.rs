@@ -56,6 +56,14 @@ impl Waiter for Starting {
 }
 
 impl<S: GenServer> Start<S> {
+    /// The process, while its `init` runs.
+    pub(crate) fn pid(&self) -> Option<Pid> {
+        match &self.phase {
+            Phase::Init { cell, .. } => Some(cell.core().pid()),
+            Phase::Fresh | Phase::Late(..) | Phase::Done => None,
+        }
+    }
+
     fn begin(&mut self, cx: &mut Context<'_>) -> Poll<Result<ServerRef<S>, StartError>> {
         let Some(args) = self.args.take() else {
             return Poll::Pending;
