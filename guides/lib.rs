@@ -14,6 +14,15 @@ pub mod names {}
 #[doc = include_str!("12-gateway.md")]
 pub mod gateway {}
 
+#[doc = include_str!("06-dynamic-supervisors-and-pools.md")]
+pub mod dynamic_supervisors_and_pools {}
+
+#[doc = include_str!("09-applications.md")]
+pub mod applications {}
+
+#[doc = include_str!("13-groups.md")]
+pub mod groups {}
+
 #[doc = include_str!("defaults.md")]
 pub mod defaults {}
 
