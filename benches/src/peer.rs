@@ -98,6 +98,11 @@ pub trait Dynamic: Peer {
     fn start_child(supervisor: &Self::Supervisor) -> impl Future<Output = Self::Server> + Send;
 }
 
+/// A peer whose supervisor stops all of its children and waits for them.
+pub trait StopsTogether: Dynamic {
+    fn stop_supervisor(supervisor: Self::Supervisor) -> impl Future<Output = ()> + Send;
+}
+
 /// A peer that starts a crashed server again.
 pub trait Restarts: Peer {
     type Tree: Send + Sync + 'static;

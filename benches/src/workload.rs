@@ -12,6 +12,8 @@ pub enum Workload {
     Call64x1,
     Start,
     StartDynamic,
+    StopDynamic1k,
+    StopDynamic10k,
     Stop,
     IdleBytes,
     CallName,
@@ -41,7 +43,7 @@ pub const LOAD_CALLERS: usize = 8;
 pub const LOAD_CASTS: u64 = 64;
 
 impl Workload {
-    pub const ALL: [Workload; 18] = [
+    pub const ALL: [Workload; 20] = [
         Workload::Call,
         Workload::Cast1,
         Workload::Cast4,
@@ -49,6 +51,8 @@ impl Workload {
         Workload::Call64x1,
         Workload::Start,
         Workload::StartDynamic,
+        Workload::StopDynamic1k,
+        Workload::StopDynamic10k,
         Workload::Stop,
         Workload::IdleBytes,
         Workload::CallName,
@@ -71,6 +75,8 @@ impl Workload {
             Workload::Call64x1 => "call64x1",
             Workload::Start => "start",
             Workload::StartDynamic => "start_dynamic",
+            Workload::StopDynamic1k => "stop_dynamic_1k",
+            Workload::StopDynamic10k => "stop_dynamic_10k",
             Workload::Stop => "stop",
             Workload::IdleBytes => "idle_bytes",
             Workload::CallName => "call_name",
@@ -101,6 +107,8 @@ impl Workload {
             Workload::Cast1 | Workload::Cast4 => "ns per cast, handled",
             Workload::Start => "ns per start with init",
             Workload::StartDynamic => "ns per start under a supervisor",
+            Workload::StopDynamic1k => "ns per child, 1000 stopped together",
+            Workload::StopDynamic10k => "ns per child, 10 000 stopped together",
             Workload::Stop => "ns per stop, awaited",
             Workload::IdleBytes => "bytes per idle server",
             Workload::Ring | Workload::PingPong => "ns per hop",
@@ -117,6 +125,8 @@ impl Workload {
             Workload::Cast1 | Workload::Cast4 => 1_000_000,
             Workload::Call64x64 | Workload::Call64x1 => 64 * 6_000,
             Workload::Start | Workload::StartDynamic | Workload::Stop => 40_000,
+            Workload::StopDynamic1k => 1_000,
+            Workload::StopDynamic10k => 10_000,
             Workload::IdleBytes => 100_000,
             Workload::Ring | Workload::PingPong => 400_000,
             Workload::Skynet => 1,

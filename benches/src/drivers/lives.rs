@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::prove;
-use crate::peer::{Dynamic, Peer};
+use crate::peer::{Dynamic, Peer, StopsTogether};
 use crate::{census, memory};
 
 /// The time until the last init has run. Peers whose start does not wait for
@@ -41,6 +41,21 @@ pub(super) async fn start_dynamic<P: Dynamic>(servers: u64) -> Duration {
     .await;
     drop(started);
     elapsed
+}
+
+/// All children of a supervisor side by side.
+pub(super) async fn stop_dynamic<P: StopsTogether>(servers: u64) -> Duration {
+    let supervisor = P::start_supervisor().await;
+    for _ in 0..servers {
+        P::start_child(&supervisor).await;
+    }
+    census::settle(servers).await;
+    P::spawn(0, async move {
+        let begin = Instant::now();
+        P::stop_supervisor(supervisor).await;
+        begin.elapsed()
+    })
+    .await
 }
 
 /// One after the other, each waited for.

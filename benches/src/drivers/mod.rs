@@ -13,13 +13,13 @@ mod trees;
 use std::future::Future;
 use std::time::Duration;
 
-use crate::peer::{Dynamic, Named, Peer, Restarts};
+use crate::peer::{Dynamic, Named, Peer, Restarts, StopsTogether};
 use crate::sample::{Metric, Sample};
 use crate::workload::{Job, Workload};
 use crate::{census, memory};
 
 /// What every peer can do. `None` for what needs more: [`call_name`], [`start_dynamic`],
-/// [`restart`].
+/// [`stop_dynamic`], [`restart`].
 pub fn common<P: Peer>(job: Job) -> Option<Sample> {
     let n = job.workload.operations();
     Some(match job.workload {
@@ -46,13 +46,23 @@ pub fn common<P: Peer>(job: Job) -> Option<Sample> {
             values.extend(memory::peak().map(|peak| (Metric::PeakBytes, peak as f64)));
             Sample(values)
         }
-        Workload::CallName | Workload::StartDynamic | Workload::Restart => return None,
+        Workload::CallName
+        | Workload::StartDynamic
+        | Workload::StopDynamic1k
+        | Workload::StopDynamic10k
+        | Workload::Restart => return None,
     })
 }
 
 pub fn call_name<P: Named>(job: Job) -> Option<Sample> {
     let n = job.workload.operations();
     Some(timed::<P>(job, calls::by_name::<P>(n)))
+}
+
+/// That ten times as many take at most 15 times as long is said by the figures for one child.
+pub fn stop_dynamic<P: StopsTogether>(job: Job) -> Option<Sample> {
+    let n = job.workload.operations();
+    Some(timed::<P>(job, lives::stop_dynamic::<P>(n)))
 }
 
 pub fn start_dynamic<P: Dynamic>(job: Job) -> Option<Sample> {

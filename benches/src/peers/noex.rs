@@ -1,11 +1,14 @@
 //! noex, as its guides show it: everything by default.
 
 use futures::future::join_all;
-use noex::{Context, Exit, GenServer, Name, ReplyTo, SendFailure, ServerRef, Supervisor};
+use noex::{
+    Context, DynamicSupervisor, Exit, GenServer, Name, ReplyTo, Restart, SendFailure, ServerRef,
+    Supervisor,
+};
 
 use crate::census::{Alive, birth};
 use crate::drivers;
-use crate::peer::{Named, Peer, Restarts, Token, branches};
+use crate::peer::{Dynamic, Named, Peer, Restarts, StopsTogether, Token, branches};
 use crate::sample::Sample;
 use crate::workload::{Job, Workload};
 
@@ -13,8 +16,8 @@ pub(super) fn measure(job: Job) -> Option<Sample> {
     match job.workload {
         Workload::CallName => drivers::call_name::<Noex>(job),
         Workload::Restart => drivers::restart::<Noex>(job),
-        // Comes with noex's dynamic supervisor: implement `peer::Dynamic` for `Noex`.
-        Workload::StartDynamic => None,
+        Workload::StartDynamic => drivers::start_dynamic::<Noex>(job),
+        Workload::StopDynamic1k | Workload::StopDynamic10k => drivers::stop_dynamic::<Noex>(job),
         _ => drivers::common::<Noex>(job),
     }
 }
@@ -293,6 +296,27 @@ impl GenServer for Phoenix {
 }
 
 struct Crash;
+
+impl Dynamic for Noex {
+    type Supervisor = ServerRef<DynamicSupervisor>;
+
+    async fn start_supervisor() -> Self::Supervisor {
+        let supervisor = DynamicSupervisor::builder().start();
+        supervisor.await.expect("a supervisor")
+    }
+
+    async fn start_child(supervisor: &Self::Supervisor) -> Self::Server {
+        let counter = Counter::child(()).restart(Restart::Temporary);
+        let started = supervisor.start_child(counter).await;
+        started.expect("a counter")
+    }
+}
+
+impl StopsTogether for Noex {
+    async fn stop_supervisor(supervisor: Self::Supervisor) {
+        supervisor.stop().no_timeout().await.expect("it ends");
+    }
+}
 
 struct Tree {
     _supervisor: ServerRef<Supervisor>,
