@@ -16,6 +16,7 @@ mod mailbox;
 mod peers;
 mod quickstart;
 mod registry;
+mod running;
 mod server;
 mod supervisor;
 mod timers;

@@ -58,6 +58,8 @@ pub(crate) mod kind;
 pub(crate) mod lifecycle;
 mod logs;
 pub(crate) mod mailbox;
+#[cfg(all(test, noex_loom))]
+mod model;
 pub(crate) mod monitor;
 pub(crate) mod pace;
 pub(crate) mod pid;
@@ -69,6 +71,11 @@ pub(crate) mod sched;
 pub(crate) mod signal;
 pub(crate) mod slot;
 pub(crate) mod status;
+#[cfg(not(noex_loom))]
+mod sync;
+#[cfg(noex_loom)]
+#[path = "sync_loom.rs"]
+mod sync;
 pub(crate) mod table;
 pub(crate) mod thread_clock;
 pub(crate) mod timers;

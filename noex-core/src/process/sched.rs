@@ -6,7 +6,9 @@
 //! finds `NOTIFIED` set has inherited that duty. That is the whole protocol:
 //! a notification is either seen by the runner or answered with a wake-up.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::Ordering;
+
+use super::sync::AtomicU8;
 
 /// Somebody polls the loop.
 const RUNNING: u8 = 1;

@@ -1,13 +1,12 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-
-use parking_lot::Mutex;
+use std::sync::atomic::Ordering;
 
 use super::letter::{Letter, Order};
 use super::options::{Mailbox, Overflow};
 use crate::process::exit_reason::ExitReason;
 use crate::process::slot::Slot;
+use crate::process::sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard};
 
 /// `M` is a message of the user lane, `Y` one of the system lane.
 pub(crate) struct Queue<M, Y> {
@@ -171,7 +170,7 @@ impl<M, Y> Queue<M, Y> {
     #[cold]
     fn post_to_full<T>(
         &self,
-        mut inner: parking_lot::MutexGuard<'_, Inner<M, Y>>,
+        mut inner: MutexGuard<'_, Inner<M, Y>>,
         message: T,
         wrap: impl FnOnce(T) -> M,
     ) -> Result<Posted<M>, Refused<T>> {
