@@ -26,7 +26,7 @@ impl GenServer for Sum {
         _cx: &mut Context<Self>,
     ) -> Result<(), Exit> {
         self.0 += n;
-        if self.0 % 7 == 0 {
+        if self.0.is_multiple_of(7) {
             tokio::task::yield_now().await;
         }
         reply.send(self.0);
@@ -61,7 +61,7 @@ async fn calls_and_casts_of_many_tasks_are_each_handled_once() {
                     let mut last = [0; 3];
                     for round in 0..ROUNDS {
                         let at = ((task + round) % 3) as usize;
-                        if (task + round) % 4 == 0 {
+                        if (task + round).is_multiple_of(4) {
                             servers[at].cast_wait(1).await.unwrap();
                         } else {
                             let sum = servers[at].call(|reply| Add(1, reply)).no_timeout().await;
