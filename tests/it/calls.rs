@@ -3,6 +3,7 @@
 mod circles;
 mod elsewhere;
 mod last_calls;
+mod outcomes;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;

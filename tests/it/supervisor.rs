@@ -3,6 +3,7 @@ mod intensity;
 mod restarting;
 mod significant;
 mod stopping;
+mod storm;
 
 use noex::{
     AutoShutdown, ChildError, ChildFailed, ChildKind, ChildState, Restart, SpecError, StartError,

@@ -121,8 +121,9 @@ async fn the_end_of_its_runtime_ends_a_tree_like_a_shutdown_and_is_heard_elsewhe
     let tree = tree.await.unwrap();
     let a = process::monitor(noex::registry::whereis(&name).unwrap());
     let b = process::monitor(noex::registry::whereis(&name_of_b).unwrap());
+    let root = tree.monitor();
     runtime.shutdown_background();
-    assert_eq!(tree.monitor().await.reason, ExitReason::Shutdown);
+    assert_eq!(root.await.reason, ExitReason::Shutdown);
     assert_eq!(a.await.reason, ExitReason::Shutdown);
     assert_eq!(b.await.reason, ExitReason::Shutdown);
     assert_eq!(noex::registry::whereis(&name), None);
