@@ -5,6 +5,7 @@
 mod calls;
 mod clients;
 mod command;
+mod fuzz;
 mod hostile;
 mod node;
 mod server;

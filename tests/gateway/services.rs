@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use noex::gateway::{Balance, ClientOptions, GatewayClient};
+use noex::gateway::{Balance, ClientOptions, ErrorCode, GatewayClient};
+use noex::{Context, Exit, GenServer, Name, ReplyTo, Supervisor};
 use serde_json::json;
 
 use crate::support::{Hub, call, eventually};
@@ -111,4 +112,68 @@ async fn a_client_with_several_connections_is_one_service() {
         !hub.gateway.is_service_connected("service")
     })
     .await;
+}
+
+struct Counter(i64);
+
+enum CounterCall {
+    Add(i64, ReplyTo<i64>),
+    Crash((), ReplyTo<i64>),
+}
+
+impl GenServer for Counter {
+    type Args = i64;
+    type Call = CounterCall;
+    type Cast = ();
+    type Info = ();
+
+    async fn init(start: i64, _cx: &mut Context<Self>) -> Result<Self, Exit> {
+        Ok(Counter(start))
+    }
+
+    async fn handle_call(
+        &mut self,
+        call: CounterCall,
+        _cx: &mut Context<Self>,
+    ) -> Result<(), Exit> {
+        match call {
+            CounterCall::Add(n, reply) => {
+                self.0 += n;
+                reply.send(self.0);
+                Ok(())
+            }
+            CounterCall::Crash((), _reply) => Err(Exit::error("on purpose")),
+        }
+    }
+
+    async fn handle_cast(&mut self, (): (), _cx: &mut Context<Self>) -> Result<(), Exit> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_servers_calls_are_methods_and_outlive_its_restarts() {
+    let hub = Hub::start().await;
+    let tree = Supervisor::one_for_one()
+        .child(Counter::child(5).name("gateway-counter"))
+        .start()
+        .await
+        .unwrap();
+    let name = Name::<Counter>::new("gateway-counter");
+    let service = hub.client("counters");
+    service.offer("add", name.clone(), CounterCall::Add);
+    service.offer("crash", name.clone(), CounterCall::Crash);
+    service.connect().await.unwrap();
+    let caller = hub.connected("caller").await;
+    assert_eq!(caller.call::<i64>("counters", "add", &2).await.unwrap(), 7);
+    let error = caller
+        .call::<i64>("counters", "crash", &())
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), ErrorCode::Internal, "{error}");
+    name.wait().await.unwrap();
+    assert_eq!(caller.call::<i64>("counters", "add", &1).await.unwrap(), 6);
+    tree.stop().await.unwrap();
+    let error = caller.call::<i64>("counters", "add", &1).await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::ServiceNotFound, "{error}");
 }

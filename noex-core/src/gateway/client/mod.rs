@@ -6,6 +6,7 @@ mod input;
 mod invocation;
 mod link;
 mod methods;
+mod offer;
 mod options;
 mod runtime;
 mod status;
