@@ -41,7 +41,7 @@ pub use error::{ErrorCode, GatewayError, MethodError};
 pub use event::{
     CallRouted, ClientEvent, EventStream, GatewayEvent, ResponseRouted, ServiceRegistered,
 };
-pub use frame::{FrameCodec, FrameError, nesting};
+pub use frame::{FrameCodec, FrameError, nests_within};
 pub use limits::Limits;
 pub use message::MessageError;
 pub use server::{

@@ -5,7 +5,7 @@ mod depth;
 mod error;
 
 pub use codec::FrameCodec;
-pub use depth::nesting;
+pub use depth::nests_within;
 pub use error::FrameError;
 
 use bytes::{BufMut, BytesMut};

@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::{Call, Message, MessageError, Outcome, Register, Response, WireContext};
-use crate::gateway::frame::nesting;
+use crate::gateway::frame::nests_within;
 use crate::gateway::limits::Limits;
 
 /// Text that is borrowed from the bytes unless there is an escape in it. (serde borrows a `Cow` as a
@@ -65,7 +65,7 @@ struct Headers<'a> {
 /// bytes are.
 pub(crate) fn decode<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Message<'a>, MessageError> {
     // Skipped and raw values are not counted by serde_json, so the scan has to come first.
-    if nesting(bytes, limits.nesting).is_none() {
+    if !nests_within(bytes, limits.nesting) {
         return Err(MessageError::TooDeep {
             limit: limits.nesting,
         });
