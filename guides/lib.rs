@@ -23,6 +23,9 @@ pub mod applications {}
 #[doc = include_str!("13-groups.md")]
 pub mod groups {}
 
+#[doc = include_str!("16-how-fast-and-why.md")]
+pub mod how_fast_and_why {}
+
 #[doc = include_str!("defaults.md")]
 pub mod defaults {}
 

@@ -30,7 +30,7 @@
 //!
 //! # How a process runs
 //!
-//! A process is not a tokio task. Its loop is a future in a cell, and whoever is let
+//! A process is not a tokio task. Its loop lies in a cell, and whoever is let
 //! in may poll it: a task of its own, or a caller that finds it idle and so
 //! has its answer without a task switch. The consequences worth knowing:
 //!
