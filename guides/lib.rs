@@ -17,6 +17,9 @@ pub mod gateway {}
 #[doc = include_str!("06-dynamic-supervisors-and-pools.md")]
 pub mod dynamic_supervisors_and_pools {}
 
+#[doc = include_str!("07-agents.md")]
+pub mod agents {}
+
 #[doc = include_str!("09-applications.md")]
 pub mod applications {}
 

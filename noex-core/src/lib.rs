@@ -68,11 +68,13 @@
 //! | children at run time | [`DynamicSupervisor`] |
 //! | a server for each part of the keys, pools | [`PartitionSupervisor`], [`Pool`] |
 //! | groups of processes | [`Groups`] |
+//! | a value that is kept by a process | [`Agent`] |
 //! | a whole program | [`Application`] |
 //! | names | [`Name`], [`Registry`], [`registry`] |
 //! | links, monitors, exit reasons | [`process`], [`ExitReason`], [`Down`] |
 //! | the state of a running server | [`Sys`], [`Status`] |
 
+mod agent;
 mod application;
 mod dynamic;
 #[cfg(all(feature = "gateway", unix))]
@@ -85,6 +87,7 @@ pub mod registry;
 mod server;
 mod supervisor;
 
+pub use agent::{Agent, AgentArgs, AgentClient, AgentJob};
 pub use application::{Application, DEFAULT_GRACE, Ended, ShutdownSignal, SignalKind, Stopper};
 pub use dynamic::{
     DynamicCall, DynamicChild, DynamicInfo, DynamicSupervisor, DynamicSupervisorBuilder,

@@ -7,7 +7,7 @@ const LAYERS: &[&[&str]] = &[
     &["process"],
     &["server"],
     &["registry", "supervisor"],
-    &["application", "dynamic", "group", "partition"],
+    &["agent", "application", "dynamic", "group", "partition"],
     &["pool"],
     &["gateway"],
 ];

@@ -3,6 +3,7 @@ use std::time::Duration;
 use noex::{
     Application, Ended, ExitReason, GenServer, Name, Restart, StartError, Supervisor, process,
 };
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 
 use crate::support::trees::Broken;
@@ -54,6 +55,57 @@ async fn it_starts_in_order_and_stops_in_reverse_when_asked() {
         "a: drop",
     ];
     assert_eq!(lines, expected);
+}
+
+/// One request, and all that comes back until the server closes the connection.
+async fn get(at: std::net::SocketAddr) -> String {
+    let mut connection = tokio::net::TcpStream::connect(at).await.unwrap();
+    let request = b"GET / HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n";
+    connection.write_all(request).await.unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn axum_answers_the_request_under_way_while_the_tree_still_runs_and_no_further_one() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    let name = unique("behind-axum");
+    let (log, child) = (Log::default(), name.clone());
+    let (come, mut came) = tokio::sync::mpsc::unbounded_channel();
+    let (go_on, wait) = tokio::sync::watch::channel(false);
+    let app = Application::new(log.clone())
+        .tree(move |log| Supervisor::one_for_one().child(named(log, "a").name(child)))
+        .serve(move |stop| async move {
+            let handler = move || async move {
+                come.send(()).unwrap();
+                wait.clone().wait_for(|go_on| *go_on).await.unwrap();
+                let lab = Name::<Lab>::new(name);
+                let echo = lab.call(|reply| LabCall::Echo(17, reply)).await;
+                echo.map_or_else(|error| error.to_string(), |n| n.to_string())
+            };
+            let router = axum::Router::new().route("/", axum::routing::get(handler));
+            axum::serve(listener, router)
+                .with_graceful_shutdown(stop)
+                .await
+        });
+    let stopper = app.stopper();
+    let running = tokio::spawn(app.run());
+    let request = tokio::spawn(get(at));
+    came.recv().await.unwrap();
+    stopper.stop();
+    // The door is shut; who is inside is served.
+    while tokio::net::TcpStream::connect(at).await.is_ok() {
+        tokio::time::sleep(ms(1)).await;
+    }
+    assert!(!log.lines().contains(&"a: drop".into()));
+    go_on.send(true).unwrap();
+    let answer = request.await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(answer.ends_with("17"), "{answer}");
+    assert_eq!(running.await.unwrap(), Ended::Stopped(None));
+    assert!(log.lines().contains(&"a: drop".into()));
 }
 
 #[tokio::test]

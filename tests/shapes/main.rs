@@ -11,6 +11,7 @@
 #[macro_use]
 mod support;
 
+mod agent;
 mod application;
 mod dynamic;
 mod group;

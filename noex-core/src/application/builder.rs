@@ -74,15 +74,21 @@ pub(super) type Served = BoxFuture<'static, Result<(), String>>;
 ///
 /// # With axum
 ///
-/// ```ignore
-/// Application::new(config)
-///     .tree(|config| …)
+/// ```no_run
+/// use axum::{Router, routing::get};
+/// use noex::{Application, Supervisor};
+///
+/// # async fn run() -> noex::Ended {
+/// Application::new(())
+///     .tree(|_config| Supervisor::one_for_one())
 ///     .serve(|stop| async move {
+///         let router = Router::new().route("/", get(|| async { "open" }));
 ///         let listener = tokio::net::TcpListener::bind("0.0.0.0:8080").await?;
 ///         axum::serve(listener, router).with_graceful_shutdown(stop).await
 ///     })
 ///     .run()
 ///     .await
+/// # }
 /// ```
 ///
 /// Requests that are under way are answered while the tree still runs.
@@ -137,7 +143,7 @@ impl<C: Send + Sync + 'static> Application<C> {
         self
     }
 
-    /// What is to be done before anything is stopped, such as telling a load balancer.
+    /// What is to be done before the tree is stopped, beside the last requests, such as telling a load balancer.
     ///
     /// The OTP name is the same.
     pub fn prep_stop<F>(mut self, prep_stop: impl FnOnce(Arc<C>) -> F + Send + 'static) -> Self
