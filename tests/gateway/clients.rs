@@ -165,3 +165,47 @@ async fn results_that_are_kept_are_not_asked_for_again_until_they_are_invalidate
     caller.invalidate("service", "count");
     assert_eq!(ask(false).await.unwrap(), 3);
 }
+
+#[tokio::test]
+async fn a_clients_events_tell_what_its_methods_and_calls_came_to() {
+    let hub = Hub::start().await;
+    let service = hub.client("service");
+    let mut served = service.events();
+    service.register("half", |n: u32, _| async move {
+        if n % 2 == 1 {
+            return Err(MethodError::new("ODD", "no half of it"));
+        }
+        Ok(n / 2)
+    });
+    service.connect().await.unwrap();
+    let caller = hub.connected("caller").await;
+    let mut asked = caller.events();
+    assert_eq!(caller.call::<u32>("service", "half", &8).await.unwrap(), 4);
+    assert!(caller.call::<u32>("service", "half", &7).await.is_err());
+    assert_eq!(served.recv().await, Some(ClientEvent::Registered));
+    assert_eq!(served.recv().await, Some(ClientEvent::Connected));
+    for expected in [None, Some("no half of it".to_owned())] {
+        match served.recv().await {
+            Some(ClientEvent::MethodExecuted { method, error, .. }) => {
+                assert_eq!((&*method, &error), ("half", &expected));
+            }
+            other => panic!("{other:?}"),
+        }
+        match asked.recv().await {
+            Some(ClientEvent::ResponseReceived { error, .. }) => {
+                assert_eq!(error.is_some(), expected.is_some());
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn dropping_handles_ends_nothing_and_a_second_client_of_the_name_is_refused() {
+    let hub = Hub::start().await;
+    drop(hub.connected("service").await);
+    assert!(hub.gateway.is_service_connected("service"));
+    let second = hub.client("service");
+    let error = second.connect().await.unwrap_err().to_string();
+    assert!(!second.is_connected(), "{error}");
+}

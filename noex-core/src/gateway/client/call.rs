@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
 
 use super::cache::Known;
-use super::link::{Link, OnProgress};
+use super::link::{Link, OnProgress, Purpose};
 use super::{GatewayClient, PendingCalls};
 use crate::gateway::clock;
 use crate::gateway::context::CallContext;
@@ -132,7 +132,7 @@ impl<'a, T: DeserializeOwned> GatewayCall<'a, T> {
     async fn attempt(&mut self, params: &str, due: Instant) -> Result<Bytes, GatewayError> {
         let link = self.client.link().ok_or(GatewayError::NotConnected)?;
         let id = self.client.shared.ids.next();
-        let answer = link.expect(id, self.on_progress.take())?;
+        let answer = link.expect(id, Purpose::Call, self.on_progress.take())?;
         // From here on, whatever ends this future takes the request out again.
         let _request = Request { link: &link, id };
         self.send(&link, id, params, due)?;

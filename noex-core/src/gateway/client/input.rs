@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::GatewayClient;
 use super::invocation::Invocation;
-use super::link::Link;
+use super::link::{Link, Purpose};
 use super::methods::Handler;
 use crate::gateway::clock;
 use crate::gateway::context::{CURRENT, CallContext};
@@ -54,16 +54,22 @@ impl GatewayClient {
             .as_ref()
             .err()
             .map(|refused| (refused.code(), refused.to_string()));
-        if response.id.parse().is_ok_and(|id| link.answer(id, reply)) {
-            self.shared.events.tell(|| ClientEvent::ResponseReceived {
-                request_id: response.id.to_string(),
-                error,
-            });
-        } else if let Some((code, message)) = told {
-            self.shared.events.tell(|| ClientEvent::GatewayError {
-                code: code.to_string(),
-                message,
-            });
+        let id = response.id.parse().ok();
+        match (id.and_then(|id| link.answer(id, reply)), told) {
+            (Some(Purpose::Call), _) => {
+                self.shared.events.tell(|| ClientEvent::ResponseReceived {
+                    request_id: response.id.to_string(),
+                    error,
+                });
+            }
+            (None, Some((code, message))) => {
+                self.shared.events.tell(|| ClientEvent::GatewayError {
+                    code: code.to_string(),
+                    message,
+                });
+            }
+            // A registration's answer is told by whoever waits for it; a late result is nobody's.
+            (Some(Purpose::Registration) | None, _) => {}
         }
     }
 

@@ -64,8 +64,16 @@ struct Pending {
 }
 
 struct Waiting {
+    purpose: Purpose,
     reply: oneshot::Sender<Reply>,
     on_progress: Option<OnProgress>,
+}
+
+/// What a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Call,
+    Registration,
 }
 
 impl Link {
@@ -94,7 +102,7 @@ impl Link {
         // Should this future be dropped, nobody else would end the tasks.
         let guard = link.cut.clone().drop_guard();
         let id = client.shared.ids.next();
-        let answer = link.expect(id, None)?;
+        let answer = link.expect(id, Purpose::Registration, None)?;
         link.register(client, id)?;
         let data = match timeout(HANDSHAKE, answer).await {
             Ok(Ok(answer)) => answer?,
@@ -181,6 +189,7 @@ impl Link {
     pub(super) fn expect(
         &self,
         id: u64,
+        purpose: Purpose,
         on_progress: Option<OnProgress>,
     ) -> Result<oneshot::Receiver<Reply>, GatewayError> {
         let mut pending = self.pending.lock();
@@ -188,7 +197,12 @@ impl Link {
             return Err(GatewayError::NotConnected);
         }
         let (reply, answer) = oneshot::channel();
-        pending.waiting.insert(id, Waiting { reply, on_progress });
+        let waiting = Waiting {
+            purpose,
+            reply,
+            on_progress,
+        };
+        pending.waiting.insert(id, waiting);
         Ok(answer)
     }
 
@@ -197,14 +211,12 @@ impl Link {
         self.pending.lock().waiting.remove(&id).is_some()
     }
 
-    /// `false`: nobody waits for it.
-    pub(super) fn answer(&self, id: u64, reply: Reply) -> bool {
-        let waiting = self.pending.lock().waiting.remove(&id);
-        match waiting {
-            // Fails when the caller has just gone.
-            Some(waiting) => waiting.reply.send(reply).is_ok(),
-            None => false,
-        }
+    /// Hands an answer to whoever waits for it; `None`: nobody does.
+    pub(super) fn answer(&self, id: u64, reply: Reply) -> Option<Purpose> {
+        let waiting = self.pending.lock().waiting.remove(&id)?;
+        // Fails when the caller has just gone.
+        let _ = waiting.reply.send(reply);
+        Some(waiting.purpose)
     }
 
     /// Hands progress to its caller's closure, which runs without a lock.
