@@ -209,3 +209,13 @@ async fn dropping_handles_ends_nothing_and_a_second_client_of_the_name_is_refuse
     let error = second.connect().await.unwrap_err().to_string();
     assert!(!second.is_connected(), "{error}");
 }
+
+#[tokio::test]
+async fn a_client_that_gets_only_some_of_its_connections_leaves_none_behind() {
+    let limits = noex::gateway::Limits::default().connections(2);
+    let hub = Hub::with(|options| options.limits(limits)).await;
+    let client = GatewayClient::new(ClientOptions::new("many", &hub.socket).connections(4));
+    assert!(client.connect().await.is_err());
+    eventually("none is left", || hub.gateway.status().connections == 0).await;
+    assert!(!client.is_connected());
+}

@@ -91,7 +91,11 @@ async fn who_has_not_registered_may_do_nothing_and_has_little_time() {
             .await;
     let mut hasty = hub.raw().await;
     hasty.send(&call("1", "good-service", "echo")).await;
-    refused_and_closed(&mut hasty, "NOT_REGISTERED").await;
+    let refused = hasty.end().await.unwrap();
+    assert_eq!(
+        (&refused["id"], &refused["error"]["code"]),
+        (&json!("1"), &json!("NOT_REGISTERED"))
+    );
     let mut silent = hub.raw().await;
     assert_eq!(silent.end().await, None);
     serves(&hub).await;

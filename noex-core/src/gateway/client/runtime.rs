@@ -49,9 +49,25 @@ pub enum Note {
     Lost(usize),
 }
 
+/// A connection that nobody owns yet: dropped, as when the server ends before it hears of it, the
+/// connection is closed.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct Linked(Arc<Link>);
+pub struct Linked(Option<Arc<Link>>);
+
+impl Linked {
+    async fn connect(client: &GatewayClient) -> Result<Linked, GatewayError> {
+        Ok(Linked(Some(Link::connect(client).await?)))
+    }
+}
+
+impl Drop for Linked {
+    fn drop(&mut self) {
+        if let Some(link) = &self.0 {
+            link.close();
+        }
+    }
+}
 
 impl GenServer for ClientServer {
     type Args = (GatewayClient, First);
@@ -70,7 +86,7 @@ impl GenServer for ClientServer {
         };
         match first {
             First::Connects => {
-                let links = (0..count).map(|_| Link::connect(&server.client));
+                let links = (0..count).map(|_| Linked::connect(&server.client));
                 for (slot, link) in join_all(links).await.into_iter().enumerate() {
                     server.up(slot, link?, cx);
                 }
@@ -109,7 +125,7 @@ impl GenServer for ClientServer {
                 self.try_connect(slot, cx);
                 Ok(())
             }
-            Note::Tried(slot, Ok(Linked(link))) => {
+            Note::Tried(slot, Ok(link)) => {
                 self.up(slot, link, cx);
                 Ok(())
             }
@@ -143,10 +159,13 @@ impl GenServer for ClientServer {
 impl ClientServer {
     fn try_connect(&self, slot: usize, cx: &mut Context<Self>) {
         let client = self.client.clone();
-        cx.spawn(async move { Note::Tried(slot, Link::connect(&client).await.map(Linked)) });
+        cx.spawn(async move { Note::Tried(slot, Linked::connect(&client).await) });
     }
 
-    fn up(&mut self, slot: usize, link: Arc<Link>, cx: &mut Context<Self>) {
+    fn up(&mut self, slot: usize, mut linked: Linked, cx: &mut Context<Self>) {
+        let Some(link) = linked.0.take() else {
+            return;
+        };
         let shared = &self.client.shared;
         let cut = link.cut.clone();
         cx.spawn(async move {

@@ -39,7 +39,7 @@ impl Hub {
         }
         if connection.service.get().is_none() {
             let words = "REGISTER comes first";
-            answer::refuse(connection, NO_ID, &ErrorCode::NotRegistered, words);
+            answer::refuse(connection, message.id(), &ErrorCode::NotRegistered, words);
             return Next::Close;
         }
         match message {

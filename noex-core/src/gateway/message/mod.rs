@@ -37,6 +37,20 @@ pub(crate) enum Message<'a> {
     },
 }
 
+impl Message<'_> {
+    pub(crate) fn id(&self) -> &str {
+        match self {
+            Message::Register(Register { id, .. })
+            | Message::Call(Call { id, .. })
+            | Message::Response(Response { id, .. })
+            | Message::Heartbeat { id }
+            | Message::Cancel { id }
+            | Message::Progress { id, .. }
+            | Message::Batch { id, .. } => id,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Register<'a> {
     pub(crate) id: Cow<'a, str>,
