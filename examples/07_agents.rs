@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     let total = sold.get(|sold| sold.values().sum::<u64>()).await?;
     println!("sold: {total} units of {:?}", sold.get(Sold::clone).await?);
-    assert_eq!(total, (0..100).sum());
+    assert_eq!(total, (0..100).sum::<u64>());
 
     // What a closure returns comes back; what it does in between nobody else sees.
     let lamps = sold
