@@ -33,7 +33,7 @@ async fn what_one_client_does_happens_in_its_order() {
     let log = Agent::start(Vec::new).await.unwrap();
     for n in 0..100 {
         log.cast_update(move |log| log.push(n)).unwrap();
-        assert_eq!(log.get(|log| log.len()).await, Ok(n + 1));
+        assert_eq!(log.get(Vec::len).await, Ok(n + 1));
     }
     assert_eq!(log.get(|log| log.is_sorted()).await, Ok(true));
 }
@@ -115,7 +115,7 @@ fn agents_leave_nothing_behind() {
             for n in 0..2000_u32 {
                 let agent = Agent::start(move || vec![n; 10]).await.unwrap();
                 agent.cast_update(|v| v.push(1)).unwrap();
-                assert_eq!(agent.get(|v| v.len()).await, Ok(11));
+                assert_eq!(agent.get(Vec::len).await, Ok(11));
                 match n % 3 {
                     0 => agent.stop().await.unwrap(),
                     1 => {
