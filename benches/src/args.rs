@@ -2,16 +2,18 @@
 
 use crate::peers::PeerId;
 use crate::plan::Plan;
-use crate::workload::{Flavour, Workload};
+use crate::workload::{Flavour, Workload, only_smoke};
 
 pub const USAGE: &str = "\
 usage: cargo run --release -- [OPTION]...
 
   --json           one JSON object per line instead of tables
+  --markdown       one table of all medians (multi), to be pasted
+  --smoke          one round of next to nothing: does everything still run?
   --only NAME      only this workload; several with commas, or given again
   --peer P         only this peer
   --flavour F      only multi, or only current
-  --rounds N       how often each is measured (9; less where nothing is barred)
+  --rounds N       how often each is measured (9; 3 where nothing is barred)
   --help           this";
 
 pub enum Args {
@@ -23,6 +25,7 @@ pub enum Args {
 pub enum Style {
     Tables,
     Json,
+    Markdown,
 }
 
 /// # Errors
@@ -41,6 +44,11 @@ pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Args, String> {
         match option.as_str() {
             "--help" | "-h" => return Ok(Args::Help),
             "--json" => style = Style::Json,
+            "--markdown" => style = Style::Markdown,
+            "--smoke" => {
+                only_smoke();
+                rounds = Some(1);
+            }
             "--only" => choose(&mut workloads, &value()?, &Workload::ALL, Workload::id)?,
             "--peer" => choose(&mut peers, &value()?, &PeerId::ALL, PeerId::id)?,
             "--flavour" => choose(&mut flavours, &value()?, &Flavour::ALL, Flavour::id)?,

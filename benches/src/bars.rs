@@ -61,6 +61,16 @@ const BARS: [Bar; 19] = [
     },
 ];
 
+/// Whether a bar needs this figure.
+pub fn look_at(peer: PeerId, workload: Workload) -> bool {
+    BARS.iter().any(|bar| match bar.than {
+        Than::Own(other) if other == workload => peer == PeerId::Noex,
+        _ if bar.workload != workload => false,
+        Than::Peer(other) => peer == PeerId::Noex || peer == other,
+        Than::Own(_) | Than::Nothing => peer == PeerId::Noex,
+    })
+}
+
 /// Those of which both sides were measured.
 pub fn table(results: &Results) {
     let median = |workload, peer, metric| results.median(workload, Flavour::Multi, peer, metric);

@@ -53,6 +53,7 @@ fn run(given: Vec<String>) -> Result<(), String> {
         Style::Json => {
             plan.carry_out(report::json);
         }
+        Style::Markdown => report::markdown(&plan.carry_out(report::table), &plan),
         Style::Tables => bars::table(&plan.carry_out(report::table)),
     }
     Ok(())

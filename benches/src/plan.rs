@@ -3,6 +3,7 @@
 //! One workload in one flavour at a time. In each round every peer is measured once; the next round begins
 //! with another peer and goes the other way round, so that none always comes after the same other.
 
+use crate::bars;
 use crate::own_process;
 use crate::peers::PeerId;
 use crate::results::{Measured, Results};
@@ -13,7 +14,7 @@ pub struct Plan {
     pub workloads: Vec<Workload>,
     pub flavours: Vec<Flavour>,
     pub peers: Vec<PeerId>,
-    /// As many as each workload wants, if not given.
+    /// If not given, nine for what is barred and three for the rest.
     pub rounds: Option<usize>,
 }
 
@@ -32,14 +33,15 @@ impl Plan {
     }
 
     fn measure(&self, job: Job) -> Measured {
-        let rounds = self
-            .rounds
-            .unwrap_or_else(|| job.workload.rounds(job.flavour));
+        let rounds = self.rounds.unwrap_or(ROUNDS);
         let mut peers = self.peers.clone();
         let mut samples: Vec<(PeerId, Sample)> = Vec::new();
         for round in 0..rounds {
             // A peer without anything to measure is not asked again.
             peers.retain(|&peer| {
+                if self.rounds.is_none() && !is_due(peer, job, round) {
+                    return true;
+                }
                 let sample = measure(peer, job);
                 let has_one = sample.is_some();
                 samples.extend(sample.map(|sample| (peer, sample)));
@@ -52,6 +54,15 @@ impl Plan {
         }
         Measured::new(job, &self.peers, &samples)
     }
+}
+
+const ROUNDS: usize = 9;
+/// What no bar looks at is measured in one round of so many.
+const SELDOM: usize = 3;
+
+fn is_due(peer: PeerId, job: Job, round: usize) -> bool {
+    round.is_multiple_of(SELDOM)
+        || (job.flavour == Flavour::Multi && bars::look_at(peer, job.workload))
 }
 
 fn measure(peer: PeerId, job: Job) -> Option<Sample> {

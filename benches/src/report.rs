@@ -3,8 +3,10 @@
 use serde::Serialize;
 
 use crate::peers::PeerId;
-use crate::results::{Measured, Row};
+use crate::plan::Plan;
+use crate::results::{Measured, Results, Row};
 use crate::sample::Metric;
+use crate::workload::{Flavour, Workload};
 
 #[derive(Serialize)]
 struct Line {
@@ -67,6 +69,38 @@ pub fn table(measured: &Measured) {
         );
     }
     println!();
+}
+
+/// All medians on two workers as one table, with noex's ratio to tokio by hand.
+pub fn markdown(results: &Results, plan: &Plan) {
+    let metric = |workload| match workload {
+        Workload::IdleBytes => Metric::Bytes,
+        Workload::CallLoad => Metric::P999Ns,
+        _ => Metric::MedianNs,
+    };
+    let heads: String = plan.peers.iter().map(|peer| format!(" {peer} |")).collect();
+    println!("| workload | noex/tokio |{heads}");
+    println!("| --- | ---: |{}", " ---: |".repeat(plan.peers.len()));
+    for &workload in &plan.workloads {
+        let of = |peer| results.median(workload, Flavour::Multi, peer, metric(workload));
+        let ratio = match (of(PeerId::Noex), of(PeerId::Tokio)) {
+            (Some(own), Some(tokio)) => format!("{:.2}", own / tokio),
+            _ => String::new(),
+        };
+        let cell = |peer: &PeerId| format!(" {} |", of(*peer).map_or(String::new(), figure));
+        let cells: String = plan.peers.iter().map(cell).collect();
+        let p999 = if workload == Workload::CallLoad {
+            ", p99.9"
+        } else {
+            ""
+        };
+        println!(
+            "| `{workload}`: {}{p999} | {ratio} |{cells}",
+            workload.unit()
+        );
+    }
+    println!();
+    crate::bars::table(results);
 }
 
 fn name(metric: Metric) -> &'static str {

@@ -5,13 +5,14 @@ use std::time::{Duration, Instant};
 use super::prove;
 use crate::census;
 use crate::peer::{Peer, Restarts};
-use crate::workload::LEAVES;
+use crate::workload::leaves;
 
 pub(super) async fn skynet<P: Peer>() -> Duration {
+    let leaves = leaves();
     let begin = Instant::now();
-    let sum = P::spawn(0, P::skynet(LEAVES)).await;
+    let sum = P::spawn(0, P::skynet(leaves)).await;
     let elapsed = begin.elapsed();
-    prove(sum, LEAVES * (LEAVES - 1) / 2);
+    prove(sum, leaves * (leaves - 1) / 2);
     elapsed
 }
 

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use crate::sample::Sample;
-use crate::workload::{Job, Workload};
+use crate::workload::{Job, Workload, is_smoke};
 
 const SOURCE: &str = include_str!("../../erlang/noex_bench.erl");
 
@@ -19,6 +19,11 @@ pub(super) fn missing() -> Option<String> {
 }
 
 pub(super) fn measure(job: Job) -> Option<Sample> {
+    match job.workload {
+        Workload::StopDynamic1k | Workload::StopDynamic10k => return None,
+        Workload::Skynet if is_smoke() => return None, // its tree has one size
+        _ => {}
+    }
     let module = module().as_ref().ok()?;
     let threads = job.flavour.threads();
     let mut erl = Command::new("erl");
