@@ -25,6 +25,8 @@ pub mod applications {}
 
 #[doc = include_str!("13-groups.md")]
 pub mod groups {}
+#[doc = include_str!("11-child-processes.md")]
+pub mod child_processes {}
 
 #[doc = include_str!("16-how-fast-and-why.md")]
 pub mod how_fast_and_why {}

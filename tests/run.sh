@@ -19,6 +19,7 @@ need() {
 
 need cargo "" "the Rust toolchain, from https://rustup.rs"
 need cc gcc "a C linker, Debian's package gcc"
+need setpriv util-linux "setpriv and prlimit, Debian's package util-linux"
 need node nodejs "Node 18 or later, Debian's package nodejs"
 
 if [ ${#missing[@]} -gt 0 ]; then

@@ -76,6 +76,8 @@
 
 mod agent;
 mod application;
+#[cfg(all(feature = "child", unix))]
+pub mod child;
 mod dynamic;
 #[cfg(all(feature = "gateway", unix))]
 pub mod gateway;

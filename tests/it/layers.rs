@@ -9,7 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["registry", "supervisor"],
     &["agent", "application", "dynamic", "group", "partition"],
     &["pool"],
-    &["gateway"],
+    &["child", "gateway"],
 ];
 
 fn layer_of(module: &str) -> Option<usize> {
