@@ -125,7 +125,10 @@ async fn the_state_is_logged_only_as_format_status_shows_it() {
         vault.sys().describe().await.unwrap().as_deref(),
         Some("****")
     );
+    // The port is dropped before the call is sent: the answer does not wait for the end.
+    let down = vault.monitor();
     assert!(vault.call(|_: ReplyTo<()>| ()).await.is_err());
+    down.await;
     let logged = logs.take();
     assert_eq!(logged.len(), 1);
     assert_eq!(logged[0].field("state"), "****");
