@@ -349,7 +349,8 @@ fn handle_info(server: &Server, infos: &Infos<'_>) -> Option<TokenStream> {
         async fn handle_info(&mut self, info: #noex::Info<Self::Info>, cx: &mut #noex::Context<Self>)
             -> ::core::result::Result<(), #noex::Exit>
         {
-            match info { #message #(#others)* _ => {} }
+            #[allow(unreachable_patterns)]
+            match info { #message #(#others)* other => cx.note_unhandled(&other) }
             ::core::result::Result::Ok(())
         }
     })

@@ -34,13 +34,14 @@ use proc_macro::TokenStream;
 #[proc_macro_attribute]
 pub fn genserver(arguments: TokenStream, block: TokenStream) -> TokenStream {
     let original = proc_macro2::TokenStream::from(block.clone());
-    let written = parse::server(arguments.into(), original.clone())
+    let arguments = proc_macro2::TokenStream::from(arguments);
+    let written = parse::server(arguments.clone(), original.clone())
         .and_then(|server| valid::check(&server).map(|()| expand::server(&server)));
     match written {
         Ok(written) => written.into(),
         Err(error) => {
             // The methods stay, so that an editor goes on completing.
-            let kept = parse::without_attributes(original);
+            let kept = parse::without_attributes(arguments, original);
             let error = error.into_compile_error();
             quote::quote!(#kept #error).into()
         }

@@ -92,17 +92,47 @@ pub(crate) fn server(arguments: TokenStream, block: TokenStream) -> Result<Serve
     Ok(server)
 }
 
-/// The block as the user wrote it, for the compiler to go on with.
-pub(crate) fn without_attributes(block: TokenStream) -> TokenStream {
+/// The block as the user wrote it, for the compiler to go on with, and a behaviour without
+/// messages: what is said of a mistake is not to be followed by what comes of it elsewhere.
+pub(crate) fn without_attributes(arguments: TokenStream, block: TokenStream) -> TokenStream {
     let Ok(mut parsed) = syn::parse2::<ItemImpl>(block.clone()) else {
         return block;
+    };
+    let noex = crate_path(arguments).unwrap_or_else(|_| quote!(::noex));
+    let this = &parsed.self_ty;
+    let (implementing, _, bounds) = parsed.generics.split_for_impl();
+    let silent = quote! {
+        impl #implementing #noex::GenServer for #this #bounds {
+            type Args = ();
+            type Call = ();
+            type Cast = ();
+            type Info = ();
+
+            async fn init(_: (), _: &mut #noex::Context<Self>)
+                -> ::core::result::Result<Self, #noex::Exit>
+            {
+                ::core::unreachable!()
+            }
+
+            async fn handle_call(&mut self, _: (), _: &mut #noex::Context<Self>)
+                -> ::core::result::Result<(), #noex::Exit>
+            {
+                ::core::unreachable!()
+            }
+
+            async fn handle_cast(&mut self, _: (), _: &mut #noex::Context<Self>)
+                -> ::core::result::Result<(), #noex::Exit>
+            {
+                ::core::unreachable!()
+            }
+        }
     };
     for item in &mut parsed.items {
         if let ImplItem::Fn(function) = item {
             function.attrs.retain(|attribute| !is_ours(attribute));
         }
     }
-    parsed.into_token_stream()
+    quote!(#parsed #silent)
 }
 
 fn crate_path(arguments: TokenStream) -> Result<TokenStream> {

@@ -66,8 +66,44 @@ fn has_cfg(method: &Method) -> bool {
         .any(|attribute| attribute.path().is_ident("cfg"))
 }
 
+/// Methods that `ServerRef` or `Name` have themselves, which go before a client trait's.
+const TAKEN: [&str; 21] = [
+    "as_str",
+    "call",
+    "cast",
+    "cast_wait",
+    "clone",
+    "downgrade",
+    "info",
+    "is_alive",
+    "kill",
+    "lookup",
+    "monitor",
+    "name",
+    "pid",
+    "recipient",
+    "send_after",
+    "send_interval",
+    "status",
+    "stop",
+    "sys",
+    "wait",
+    "whereis",
+];
+
 fn check_method(method: &Method, note: &mut impl FnMut(Error)) {
     let signature = &method.function.sig;
+    if matches!(method.role, Role::Call(_) | Role::Cast) {
+        let name = signature.ident.to_string();
+        if TAKEN.contains(&name.as_str()) {
+            note(Error::new_spanned(
+                &signature.ident,
+                format!(
+                    "every target has a `{name}` of its own, which would be called instead: give it another name"
+                ),
+            ));
+        }
+    }
     match signature.receiver() {
         Some(receiver) if receiver.reference.is_some() => {}
         Some(receiver) => note(Error::new_spanned(

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod compile;
+
 use std::time::Duration;
 
 use noex::{CallError, Context, Down, Exit, ExitReason, GenServer, Name, ReplyTo, ServerRef};

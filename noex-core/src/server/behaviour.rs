@@ -161,7 +161,7 @@ pub trait GenServer: Sized + Send + 'static {
         info: Info<Self::Info>,
         cx: &mut Context<Self>,
     ) -> impl Future<Output = Result<(), Exit>> + Send {
-        super::serve::note_unhandled(&info, cx);
+        cx.note_unhandled(&info);
         future::ready(Ok(()))
     }
 

@@ -378,14 +378,3 @@ impl<F: Future, T: FnMut(F::Output)> Future for Guard<'_, F, T> {
         Poll::Pending
     }
 }
-
-pub(super) fn note_unhandled<S: GenServer>(info: &Info<S::Info>, cx: &Context<S>) {
-    let what = match info {
-        Info::Message(_) => "a message",
-        Info::Down(_) => "a DOWN",
-        Info::Exit(_) => "an EXIT",
-        Info::Timeout => "an idle timeout",
-        Info::TaskDone(_) => "a task's result",
-    };
-    tracing::debug!(target: "noex::server", pid = %cx.pid(), what, "no handle_info for it");
-}

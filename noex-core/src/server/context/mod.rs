@@ -16,7 +16,7 @@ pub(crate) use timers::{send_after, send_interval};
 
 use super::behaviour::GenServer;
 use super::exit::Exit;
-use super::info::TaskId;
+use super::info::{Info, TaskId};
 use super::message::ServerCell;
 use super::server_ref::ServerRef;
 use crate::process::timers::TimerId;
@@ -137,6 +137,19 @@ impl<S: GenServer> Context<S> {
     /// through `terminate`, even if it traps exits.
     pub fn parent(&self) -> Option<Pid> {
         self.cell.core().parent()
+    }
+
+    /// Notes, at debug level, that nobody handles this. For the last arm of a `handle_info`: it
+    /// is what the default one does with everything.
+    pub fn note_unhandled(&self, info: &Info<S::Info>) {
+        let what = match info {
+            Info::Message(_) => "a message",
+            Info::Down(_) => "a DOWN",
+            Info::Exit(_) => "an EXIT",
+            Info::Timeout => "an idle timeout",
+            Info::TaskDone(_) => "a task's result",
+        };
+        tracing::debug!(target: "noex::server", pid = %self.pid(), what, "no handle_info for it");
     }
 }
 

@@ -1,0 +1,17 @@
+use noex::{Context, Exit, genserver};
+
+struct Counter;
+
+#[genserver]
+impl Counter {
+    async fn init(_: (), _cx: &mut Context<Self>) -> Result<Self, Exit> {
+        Ok(Counter)
+    }
+
+    #[call]
+    fn label(&self) -> &str {
+        "counter"
+    }
+}
+
+fn main() {}

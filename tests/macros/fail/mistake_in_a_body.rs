@@ -1,0 +1,17 @@
+use noex::{Context, Exit, genserver};
+
+struct Counter;
+
+#[genserver]
+impl Counter {
+    async fn init(_: (), _cx: &mut Context<Self>) -> Result<Self, Exit> {
+        Ok(Counter)
+    }
+
+    #[call]
+    fn get(&self) -> u32 {
+        "one"
+    }
+}
+
+fn main() {}

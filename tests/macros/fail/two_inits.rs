@@ -1,0 +1,16 @@
+use noex::{Context, Exit, genserver};
+
+struct Counter;
+
+#[genserver]
+impl Counter {
+    async fn init(_: (), _cx: &mut Context<Self>) -> Result<Self, Exit> {
+        Ok(Counter)
+    }
+
+    async fn init(_: (), _cx: &mut Context<Self>) -> Result<Self, Exit> {
+        Ok(Counter)
+    }
+}
+
+fn main() {}

@@ -1,0 +1,20 @@
+use noex::{Context, Exit, genserver};
+
+struct Counter;
+
+#[genserver]
+impl Counter {
+    async fn init(_: (), _cx: &mut Context<Self>) -> Result<Self, Exit> {
+        Ok(Counter)
+    }
+
+    #[call]
+    fn get(&self) -> u32 {
+        1
+    }
+
+    #[cast]
+    fn get(&self) {}
+}
+
+fn main() {}
