@@ -11,6 +11,9 @@ pub mod a_supervision_tree {}
 #[doc = include_str!("03-names.md")]
 pub mod names {}
 
+#[doc = include_str!("05-events.md")]
+pub mod events {}
+
 #[doc = include_str!("12-gateway.md")]
 pub mod gateway {}
 

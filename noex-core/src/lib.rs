@@ -68,6 +68,7 @@
 //! | children at run time | [`DynamicSupervisor`] |
 //! | a server for each part of the keys, pools | [`PartitionSupervisor`], [`Pool`] |
 //! | groups of processes | [`Groups`] |
+//! | events and topics | [`EventBus`], [`Topic`] |
 //! | a value that is kept by a process | [`Agent`] |
 //! | a whole program | [`Application`] |
 //! | names | [`Name`], [`Registry`], [`registry`] |
@@ -76,6 +77,7 @@
 
 mod agent;
 mod application;
+mod bus;
 #[cfg(all(feature = "child", unix))]
 pub mod child;
 mod dynamic;
@@ -91,6 +93,11 @@ mod supervisor;
 
 pub use agent::{Agent, AgentArgs, AgentClient, AgentJob};
 pub use application::{Application, DEFAULT_GRACE, Ended, ShutdownSignal, SignalKind, Stopper};
+pub use bus::{
+    Delivery, Event, EventBus, EventBusBuilder, EventStream, FailureCause, HandlerFailure,
+    PatternError, PublishError, Published, QueuePolicy, SubscribeError, Subscription,
+    SubscriptionGuard, Topic,
+};
 pub use dynamic::{
     DynamicCall, DynamicChild, DynamicInfo, DynamicSupervisor, DynamicSupervisorBuilder,
 };

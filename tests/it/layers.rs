@@ -7,7 +7,14 @@ const LAYERS: &[&[&str]] = &[
     &["process"],
     &["server"],
     &["registry", "supervisor"],
-    &["agent", "application", "dynamic", "group", "partition"],
+    &[
+        "agent",
+        "application",
+        "bus",
+        "dynamic",
+        "group",
+        "partition",
+    ],
     &["pool"],
     &["child", "gateway"],
 ];

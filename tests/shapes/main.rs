@@ -13,6 +13,7 @@ mod support;
 
 mod agent;
 mod application;
+mod bus;
 mod dynamic;
 mod group;
 mod partition;

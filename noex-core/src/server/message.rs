@@ -11,6 +11,8 @@ pub(crate) enum Message<S: GenServer> {
     TaskDone(Box<TaskDone<S::Info>>),
     /// Stands only if nothing came since it was set.
     IdleTimeout(u64),
+    /// Run when everything before it has been handled; no handler sees it.
+    Mark(Box<dyn FnOnce() + Send>),
 }
 
 /// What a server's system lane carries: something to be done between two handlers.

@@ -234,7 +234,7 @@ impl<S: GenServer> Body<S> {
     #[inline(always)]
     fn turn_for(&mut self, message: Message<S>) -> Turn<S> {
         self.cell.core().note_handled();
-        if !matches!(message, Message::IdleTimeout(_)) {
+        if !matches!(message, Message::IdleTimeout(_) | Message::Mark(_)) {
             self.cx.touched();
         }
         match message {
@@ -246,6 +246,10 @@ impl<S: GenServer> Body<S> {
             }
             Message::IdleTimeout(set) if self.cx.idle_timeout_stands(set) => {
                 Turn::Info(MessageKind::Timeout, Info::Timeout)
+            }
+            Message::Mark(reached) => {
+                reached();
+                Turn::Nothing
             }
             Message::TaskDone(_) | Message::IdleTimeout(_) => Turn::Nothing,
         }
