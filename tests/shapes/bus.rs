@@ -277,7 +277,7 @@ async fn counts_and_topics_tell_who_listens() {
         bus.subscribe(pattern, |_| {}).unwrap();
     }
     assert_eq!(bus.subscription_count(), 4);
-    let topics: Vec<String> = bus.topics().iter().map(|t| t.to_string()).collect();
+    let topics: Vec<String> = bus.topics().iter().map(ToString::to_string).collect();
     assert_eq!(topics, ["*", "a.x", "b.*"]);
     assert_eq!(bus.listener_count("a.x"), 3);
     assert_eq!(bus.remove_all("a.x"), 2);
