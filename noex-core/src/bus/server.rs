@@ -12,7 +12,7 @@ use super::subscription::{Post, Subscription};
 use crate::process::cell::Process;
 use crate::process::mailbox::Letter;
 use crate::process::{Pid, unwind};
-use crate::server::message::{Message, ServerCell};
+use crate::server::message::{Mark, Message, ServerCell};
 use crate::server::{Context, GenServer, SendFailure, ServerRef};
 
 pub(super) struct ToServer<S: GenServer, F> {
@@ -66,7 +66,7 @@ where
 /// Behind the event in the mailbox: it is reached when the event has been handled, and dropped when
 /// the server ends before.
 fn mark<S: GenServer>(cell: &Arc<ServerCell<S>>, ack: Ack) {
-    let reached = Message::Mark(Box::new(move || ack.handled()));
+    let reached = Message::Mark(Box::new(Mark(Box::new(move || ack.handled()))));
     cell.post_uncounted(Letter::Notice(reached));
 }
 

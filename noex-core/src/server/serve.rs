@@ -247,8 +247,8 @@ impl<S: GenServer> Body<S> {
             Message::IdleTimeout(set) if self.cx.idle_timeout_stands(set) => {
                 Turn::Info(MessageKind::Timeout, Info::Timeout)
             }
-            Message::Mark(reached) => {
-                reached();
+            Message::Mark(mark) => {
+                (mark.0)();
                 Turn::Nothing
             }
             Message::TaskDone(_) | Message::IdleTimeout(_) => Turn::Nothing,
