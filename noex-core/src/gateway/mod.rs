@@ -16,8 +16,8 @@
 //!
 //! # When (not) to use
 //!
-//! For services of one machine and one user that are written in several languages. Between noex
-//! processes a bridge carries actors' own calls.
+//! For services of one machine and one user that are written in several languages. Actors
+//! within one program call each other without it.
 
 mod client;
 mod clock;
